@@ -1,0 +1,1 @@
+"""What every service stands on: server, client, tenancy, errors, paging; it knows no service by name."""
