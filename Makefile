@@ -59,7 +59,7 @@ imports: .venv/.dev stubs/.stamp
 protos-check: .venv/.dev
 	@echo "buf"
 	@$(BIN)/buf lint
-	@$(BIN)/buf format --diff --exit-code --path protos
+	@$(BIN)/buf format --diff --exit-code protos
 	@scripts/breaking.sh
 
 shell-check: .venv/.dev

@@ -1,8 +1,8 @@
 """Generates the Python modules and typing stubs of protos/ into stubs/.
 
-The whole folder is built beside the old one and put in its place by two renames, and only where something changed, so
-that a process which imports from it meanwhile does not see half of it. The google.* modules come from
-googleapis-common-protos; third_party/ is on the include path only.
+The whole folder is built beside the old one and put in its place by two renames, and only where something
+changed, so that a process which imports from it meanwhile does not see half of it. The google.* modules come
+from googleapis-common-protos; third_party/ is on the include path only.
 """
 
 from __future__ import annotations
@@ -53,24 +53,23 @@ def main() -> int:
 def _compile(sources: list[Path], target: Path) -> int:
     """Run protoc with the plugins that live beside this interpreter, which need not be on the PATH."""
     os.environ["PATH"] = f"{sysconfig.get_path('scripts')}{os.pathsep}{os.environ.get('PATH', '')}"
-    return protoc.main(
-        [
-            "protoc",
-            f"--proto_path={ROOT / 'protos'}",
-            f"--proto_path={ROOT / 'third_party'}",
-            f"--proto_path={WELL_KNOWN}",
-            f"--python_out={target}",
-            f"--grpc_python_out={target}",
-            f"--mypy_out=quiet:{target}",
-            f"--mypy_grpc_out=quiet:{target}",
-            *(str(source) for source in sources),
-        ]
-    )
+    command = [
+        "protoc",
+        f"--proto_path={ROOT / 'protos'}",
+        f"--proto_path={ROOT / 'third_party'}",
+        f"--proto_path={WELL_KNOWN}",
+        f"--python_out={target}",
+        f"--grpc_python_out={target}",
+        f"--mypy_out=quiet:{target}",
+        f"--mypy_grpc_out=quiet:{target}",
+        *(str(source) for source in sources),
+    ]
+    return int(protoc.main(command))
 
 
 def _make_packages(target: Path) -> None:
     """Turn every generated folder into a typed package."""
-    target.chmod(0o755)  # mkdtemp made it private; an image may run as another user than the one that built it
+    target.chmod(0o755)  # mkdtemp made it private; whoever runs the program may be another user
     for folder in sorted(path for path in target.rglob("*") if path.is_dir()):
         (folder / "__init__.py").touch()
     for package in target.iterdir():
@@ -78,7 +77,7 @@ def _make_packages(target: Path) -> None:
 
 
 def _contents(folder: Path) -> dict[Path, bytes]:
-    """Every generated file under `folder` (paths relative to it) with its bytes; empty when there is no folder."""
+    """Every generated file by its path relative to `folder`; empty when there is no such folder."""
     return {
         path.relative_to(folder): path.read_bytes()
         for path in folder.rglob("*")
