@@ -1,0 +1,1 @@
+"""The services: each owns one kind of data in its own database, and none imports another."""

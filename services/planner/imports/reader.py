@@ -1,0 +1,190 @@
+"""Reads an exported keyword file: refuses it whole, or yields its rows and reports every line it left out.
+
+    with open(path, "rb") as source:
+        file = KeywordFile(source)              # raises errors.KeywordFileRefused; nothing was read then
+        report = ImportReport()
+        for row in best_rows(file.rows(report), report):
+            ...
+
+`rows` streams: it holds a few lines, whatever the size of the file. It yields one row per line that has a
+keyword, also when the file has that keyword again; `best_rows` (module `duplicates`) leaves the best one of
+each.
+"""
+
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import Any, BinaryIO
+
+from services.planner.domain import display_text
+from services.planner.imports.errors import EmptyFile, UnknownLayout
+from services.planner.imports.layouts import KINDS, LAYOUTS, PLAIN_LIST, Match, find_layout
+from services.planner.imports.lines import LINE_CHARS_MAX, detect_encoding, has_control_characters, text_lines
+from services.planner.imports.numbers import middle
+from services.planner.imports.records import DELIMITERS, Record, records, split_line
+from services.planner.imports.rows import ImportReport, KeywordRow, NoteReason, SkipReason
+
+PREAMBLE_LINES_MAX = 20
+"""How far down a header is looked for: Google Ads writes two lines before it, spreadsheets a few more."""
+KEYWORD_CHARS_MAX = 255
+_HEADERS_SHOWN = 20
+_PROSE_STARTS = ("<", "{", "[")
+_BLANK = ' \t,;"\r\n\u00a0'  # a line of nothing but these has no cell with a value
+_TEXT_MAX = 2_048  # of a URL or parent keyword
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much one import takes, in bytes of the file and in its physical lines, header and preamble
+    included.
+    """
+
+    bytes_max: int = 256 * 1024 * 1024
+    lines_max: int = 1_000_100
+
+
+class KeywordFile:
+    """An opened keyword file whose encoding, delimiter and layout are known.
+
+    `source` is binary, can seek (write a stream to a temporary file first), and stays the caller's to close.
+    It is read twice: once whole to tell its encoding and size, so that a refusal comes before the first row.
+
+    Raises:
+        EmptyFile, FileTooLarge, NotText, UnknownLayout: see `errors`.
+    """
+
+    def __init__(self, source: BinaryIO, limits: Limits | None = None) -> None:
+        limits = limits or Limits()
+        self._source = source
+        self.encoding = detect_encoding(self._source, bytes_max=limits.bytes_max, lines_max=limits.lines_max)
+        with text_lines(self._source, self.encoding) as lines:
+            first = list(islice(lines, PREAMBLE_LINES_MAX))
+            self.delimiter, self.header_line, self.match = _find_header(first)
+            if not any(line.strip() for number, line in chain(first, lines) if number > self.header_line):
+                raise EmptyFile
+
+    @property
+    def layout(self) -> str:
+        """The name of the recognised layout."""
+        return self.match.layout.name
+
+    def rows(self, report: ImportReport) -> Iterator[KeywordRow]:
+        """Every keyword of the file in its order, from the start at each call; what is left out goes to
+        `report`.
+        """
+        with text_lines(self._source, self.encoding) as lines:
+            body = (numbered for numbered in lines if numbered[0] > self.header_line)
+            found = (
+                _plain_records(body)
+                if self.match.layout.only_text
+                else records(body, self.delimiter, self.match.width)
+            )
+            previous = 0
+            for record in found:
+                if record.line == previous:  # the rest of a line that was longer than LINE_CHARS_MAX
+                    continue
+                previous = record.line
+                row = self._row(record, report)
+                if row is not None:
+                    yield row
+
+    def _row(self, record: Record, report: ImportReport) -> KeywordRow | None:
+        reason = _refusal(record, self.match)
+        text = ""
+        if reason is None and record.cells is not None:
+            text = display_text(record.cells[self.match.indexes["text"]])
+            reason = _text_refusal(text)
+        if reason is not None or record.cells is None:
+            report.skip(record.line, reason or SkipReason.RAGGED, record.raw)
+            return None
+        values = _values(record.line, record.cells, self.match, report)
+        return KeywordRow(line=record.line, text=text, **values)
+
+
+def _find_header(lines: Sequence[tuple[int, str]]) -> tuple[str, int, Match]:
+    """The delimiter, the line of the header (0 when there is none) and the layout."""
+    for number, line in lines:
+        found = [
+            (match, delimiter)
+            for delimiter in DELIMITERS
+            if (match := find_layout(split_line(line, delimiter) or ()))
+        ]
+        if found:
+            match, delimiter = max(found, key=lambda pair: len(pair[0].indexes))
+            return delimiter, number, match
+    texts = [line for _, line in lines if line.strip()]
+    if not texts:
+        raise EmptyFile
+    if not _is_plain_list(texts):
+        cells = max((split_line(texts[0], delimiter) or [texts[0]] for delimiter in DELIMITERS), key=len)
+        shown = [cell.strip()[:60] for cell in cells[:_HEADERS_SHOWN]]
+        raise UnknownLayout(shown, [layout.name for layout in LAYOUTS])
+    return ",", 0, Match(PLAIN_LIST, {"text": 0}, 1)
+
+
+def _is_plain_list(texts: Sequence[str]) -> bool:
+    """Whether these first lines are keywords without a header: one cell each; a few may have a comma."""
+    if texts[0].lstrip().startswith(_PROSE_STARTS) or any("\t" in text or ";" in text for text in texts):
+        return False
+    return sum("," in text for text in texts) * 5 <= len(texts)
+
+
+def _plain_records(lines: Iterator[tuple[int, str]]) -> Iterator[Record]:
+    """A list's lines as they are: its commas belong to the keyword, and only quotes around a whole line are
+    quotes.
+    """
+    for number, line in lines:
+        cells = split_line(line, ",") if line.startswith('"') else None
+        yield Record(number, cells if cells and len(cells) == 1 else [line], line)
+
+
+def _refusal(record: Record, match: Match) -> SkipReason | None:
+    """Why a record as a whole cannot be read."""
+    if has_control_characters(record.raw):
+        return SkipReason.CONTROL_CHARACTERS
+    if len(record.raw) >= LINE_CHARS_MAX:
+        return SkipReason.TOO_LONG
+    if not record.raw.strip(_BLANK):
+        return SkipReason.EMPTY
+    return None if record.cells is not None and _fits(record.cells, match.width) else SkipReason.RAGGED
+
+
+def _fits(cells: Sequence[str], width: int) -> bool:
+    """Whether there is a cell for every column; spreadsheets leave empty ones behind the last."""
+    return len(cells) >= width and not any(cell.strip() for cell in cells[width:])
+
+
+def _text_refusal(text: str) -> SkipReason | None:
+    """Why a cell is not a keyword: a keyword has a letter, a digit or a symbol such as an emoji."""
+    if len(text) > KEYWORD_CHARS_MAX:
+        return SkipReason.TOO_LONG
+    if not any(unicodedata.category(character)[0] in "LNS" for character in text):
+        return SkipReason.NO_KEYWORD
+    return None
+
+
+def _values(line: int, cells: Sequence[str], match: Match, report: ImportReport) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, index in match.indexes.items():
+        if name != "text" and cells[index]:
+            values[name] = _value(line, name, cells[index], report)
+    if values.get("cpc_micros") is not None:
+        values.setdefault("cpc_currency", match.currency)
+    low, high = values.pop("volume_min", None), values.pop("volume_max", None)
+    if low is not None and high is not None:
+        values["volume"] = round(middle(low, high))
+    return values
+
+
+def _value(line: int, name: str, cell: str, report: ImportReport) -> object:
+    kind = KINDS[name]
+    try:
+        value = kind.parse(cell[:_TEXT_MAX])
+    except ValueError:
+        report.note(line, kind.bad, name, cell)
+        return None
+    if kind.high is not None and isinstance(value, (int, float)) and value > kind.high:
+        report.note(line, NoteReason.OUT_OF_RANGE, name, cell)
+        return None
+    return value
