@@ -26,7 +26,7 @@ SUPERUSER = "postgres"
 SOCKET_NAME = ".s.PGSQL.5432"
 INITDB_TIMEOUT_S = 120
 POLL_S = 0.02
-START_ATTEMPTS = 10
+START_ATTEMPTS = 5
 START_PAUSE_S = 0.2
 
 # The data can be made again: a lost power cord may lose it, and tests run three times as fast.
@@ -66,9 +66,12 @@ class EmbeddedPostgres:
         Raises:
             EmbeddedServerError: the passwords are gone; a new one would not fit the data.
         """
+        self._require_credentials()
+        return self.url("postgres", SUPERUSER, self.passwords(SUPERUSER))
+
+    def _require_credentials(self) -> None:
         if not self._credentials.exists():
             raise EmbeddedServerError(f"{self._credentials} is missing: restore it, or remove {self.place}")
-        return self.url("postgres", SUPERUSER, self.passwords(SUPERUSER))
 
     def url(self, database: str, role: str, password: str) -> str:
         """A libpq URL over the unix socket, which SQLAlchemy reads too."""
@@ -81,9 +84,10 @@ class EmbeddedPostgres:
         """Make the data directory unless it is there. An interrupted attempt leaves nothing that looks made.
 
         Raises:
-            EmbeddedServerError: initdb failed.
+            EmbeddedServerError: initdb failed, or the data is there without its passwords.
         """
         if self.data_dir.exists():
+            self._require_credentials()
             return
         fresh = self.place / "data.new"
         shutil.rmtree(fresh, ignore_errors=True)
@@ -172,12 +176,16 @@ class EmbeddedPostgres:
         deadline = time.monotonic() + timeout_s
         for _ in range(START_ATTEMPTS):
             self._process = self.program().spawn(self.log)
-            if self._ready_before(deadline):
-                return
+            try:
+                if self._ready_before(deadline):
+                    return
+            except BaseException:
+                self.stop()
+                raise
             # After a kill -9 the old server's children live on for a moment, and a new one refuses to start.
+            self.stop()
             time.sleep(START_PAUSE_S)
-        self.stop()
-        raise EmbeddedServerError(f"PostgreSQL did not start within {timeout_s} s:\n{last_lines(self.log)}")
+        raise EmbeddedServerError(f"PostgreSQL did not start:\n{last_lines(self.log)}")
 
     def _ready_before(self, deadline: float) -> bool:
         while time.monotonic() < deadline and self._process is not None and self._process.poll() is None:

@@ -15,6 +15,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from chassis.embedded import place
 from chassis.embedded.program import EmbeddedServerError, Program, last_lines
@@ -91,17 +93,20 @@ class EmbeddedRedis:
         """Run as a child of this process and wait until it answers.
 
         Raises:
-            EmbeddedServerError: it does not answer in time, its port is taken, or one is running here already.
+            EmbeddedServerError: it does not answer in time, its port is taken, or one runs here already.
         """
         if self.is_ready():
             raise EmbeddedServerError(f"a server is running in {self.home} already; stop it first")
-        self._process = self.program().spawn(self.log)
         deadline = time.monotonic() + timeout_s
-        while not self.is_ready():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                self.stop()
-                raise EmbeddedServerError(f"Redis did not start:\n{last_lines(self.log)}")
-            time.sleep(POLL_S)
+        self._process = self.program().spawn(self.log)
+        try:
+            while not self.is_ready():
+                if self._process.poll() is not None or time.monotonic() > deadline:
+                    raise EmbeddedServerError(f"Redis did not start:\n{last_lines(self.log)}")
+                time.sleep(POLL_S)
+        except BaseException:
+            self.stop()
+            raise
 
     def stop(self, timeout_s: float = 5) -> None:
         """Stop the child that `start` made."""
@@ -153,4 +158,5 @@ class EmbeddedRedis:
             password=self._password,
             socket_timeout=ANSWER_TIMEOUT_S,
             socket_connect_timeout=ANSWER_TIMEOUT_S,
+            retry=Retry(NoBackoff(), 0),  # whoever asks here asks again by itself
         )

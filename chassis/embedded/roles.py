@@ -122,7 +122,7 @@ def _make_database(
 def _restrict_database(
     connection: Connection[tuple[object, ...]], database: str, owner: str, users: tuple[str, ...]
 ) -> None:
-    """Only the service's roles connect; COPY needs temporary tables, it is refused under row level security."""
+    """Only the service's roles connect; temporary tables, as row level security refuses COPY."""
     name = sql.Identifier(database)
     connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name))
     everyone = sql.SQL(", ").join(sql.Identifier(role) for role in (owner, *users))
