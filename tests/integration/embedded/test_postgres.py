@@ -34,7 +34,7 @@ def home() -> Iterator[Path]:
 
 @pytest.fixture
 def server(home: Path) -> Iterator[EmbeddedPostgres]:
-    started = EmbeddedPostgres(home, fast=True)
+    started = EmbeddedPostgres(home)  # not fast: what was committed must survive a kill
     started.start()
     yield started
     started.stop()
