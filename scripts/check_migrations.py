@@ -24,8 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def main() -> int:
     """Compare every service; 0 when all agree."""
-    services = sorted(path.parent.parent.name for path in ROOT.glob("services/*/migrations/[0-9]*.py"))
-    services = list(dict.fromkeys(services))  # a service has many migrations
+    services = sorted({path.parent.parent.name for path in ROOT.glob("services/*/migrations/[0-9]*.py")})
     if not services:
         print("migrations: no service has one yet, so there is nothing to compare")
         return 0
