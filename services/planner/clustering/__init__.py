@@ -1,0 +1,6 @@
+"""Grouping keywords into topics: pure, no database. `interface` is the promise, `lexical` one method."""
+
+from services.planner.clustering.interface import Clusterer, ClusterProposal, KeywordToCluster
+from services.planner.clustering.lexical import LexicalClusterer
+
+__all__ = ["ClusterProposal", "Clusterer", "KeywordToCluster", "LexicalClusterer"]

@@ -1,0 +1,40 @@
+"""What a clustering method takes and gives, whichever method it is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class KeywordToCluster:
+    """A keyword as a method sees it. `volume` is searches a month, or None when nobody stated it."""
+
+    id: str
+    text: str
+    volume: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterProposal:
+    """A group of keywords that one topic answers.
+
+    name: one to three words, lower case, unlike every other name of the same call. keyword_ids: at least one,
+    the primary first. primary_keyword_id: the keyword with the highest volume, which the cluster's page aims
+    at.
+    """
+
+    name: str
+    keyword_ids: Sequence[str]
+    primary_keyword_id: str
+
+
+class Clusterer(Protocol):
+    """A clustering method.
+
+    Every keyword is in exactly one proposal, and the answer does not depend on the order of the input. How
+    few keywords are worth clustering is not the method's to say: see `domain.require_enough_keywords`.
+    """
+
+    def cluster(self, keywords: Sequence[KeywordToCluster]) -> list[ClusterProposal]:
+        """Group `keywords`; the proposals come with the most searched first."""
+        ...
