@@ -39,9 +39,7 @@ def main() -> int:
 def _differences(server: EmbeddedPostgres, service: str) -> list[str]:
     """What a migration would still have to do for the models to be true, one line each."""
     urls = server.bootstrap([service])[service]
-    migrate.upgrade(
-        f"services.{service}", urls.owner, app_role=f"{service}_app", sweep_role=f"{service}_sweep"
-    )
+    migrate.upgrade(f"services.{service}", urls.owner, app_role=f"{service}_app", sweep_role=f"{service}_sweep")
     metadata = importlib.import_module(f"services.{service}.models").Base.metadata
     engine = sa.create_engine(urls.owner, poolclass=sa.NullPool)
     try:

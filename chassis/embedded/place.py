@@ -42,13 +42,9 @@ def unprivileged_user() -> OsUser | None:
     """
     if os.geteuid() != 0:
         return None
-    for entry in (
-        e for name in USERS_PREFERRED for e in pwd.getpwall() if e.pw_name == name and e.pw_uid != 0
-    ):
+    for entry in (e for name in USERS_PREFERRED for e in pwd.getpwall() if e.pw_name == name and e.pw_uid != 0):
         return OsUser(entry.pw_name, entry.pw_uid, entry.pw_gid)
-    raise LookupError(
-        "PostgreSQL does not run as root: add a user named 'postgres', or start as another user"
-    )
+    raise LookupError("PostgreSQL does not run as root: add a user named 'postgres', or start as another user")
 
 
 def reachable(path: Path, user: OsUser | None) -> bool:
@@ -78,9 +74,7 @@ def settle(home: Path, user: OsUser | None) -> Path:
     link = home / LINK_NAME
     if link.is_symlink():
         if not link.is_dir():
-            raise FileNotFoundError(
-                f"{link} points to {link.readlink()}, which is gone; remove {home} to start afresh"
-            )
+            raise FileNotFoundError(f"{link} points to {link.readlink()}, which is gone; remove {home} to start afresh")
         return link.resolve()
     if user is None:
         return home.resolve()

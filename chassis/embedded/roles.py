@@ -24,8 +24,7 @@ class UnsafeRole(RuntimeError):
 
     def __init__(self, role: str) -> None:
         super().__init__(
-            f"role {role} is a superuser or bypasses row level security; "
-            f"run: ALTER ROLE {role} NOSUPERUSER NOBYPASSRLS"
+            f"role {role} is a superuser or bypasses row level security; run: ALTER ROLE {role} NOSUPERUSER NOBYPASSRLS"
         )
 
 
@@ -38,9 +37,7 @@ class ServiceUrls:
     sweep: str = field(repr=False)
 
 
-def bootstrap(
-    admin_url: str, services: Iterable[str], password: Callable[[str], str]
-) -> dict[str, ServiceUrls]:
+def bootstrap(admin_url: str, services: Iterable[str], password: Callable[[str], str]) -> dict[str, ServiceUrls]:
     """Make every service's roles and its database, named as the service.
 
     Args:
@@ -51,10 +48,7 @@ def bootstrap(
     Raises:
         UnsafeRole: a role of that name exists and could see every tenant.
     """
-    return {
-        service: bootstrap_service(admin_url, service, password=password, database=service)
-        for service in services
-    }
+    return {service: bootstrap_service(admin_url, service, password=password, database=service) for service in services}
 
 
 def bootstrap_service(
@@ -91,24 +85,16 @@ def _url(admin: URL, database: str, role: str, password: str) -> str:
 
 def _make_role(connection: Connection[tuple[object, ...]], role: str, password: str) -> None:
     """Create or update a role. Its password is hashed here, so that no server log can hold it."""
-    row = connection.execute(
-        "SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = %s", (role,)
-    ).fetchone()
+    row = connection.execute("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = %s", (role,)).fetchone()
     if row is not None and row[0]:
         raise UnsafeRole(role)
     hashed = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
     # An existing role is only told what a CREATEROLE admin of a managed server may say about it.
-    verb = (
-        "ALTER ROLE {} LOGIN"
-        if row
-        else "CREATE ROLE {} LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE"
-    )
+    verb = "ALTER ROLE {} LOGIN" if row else "CREATE ROLE {} LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE"
     connection.execute(sql.SQL(verb + " PASSWORD {}").format(sql.Identifier(role), sql.Literal(hashed)))
 
 
-def _make_database(
-    connection: Connection[tuple[object, ...]], database: str, owner: str, template: str | None
-) -> None:
+def _make_database(connection: Connection[tuple[object, ...]], database: str, owner: str, template: str | None) -> None:
     if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (database,)).fetchone():
         return
     # Only a member may give away ownership; a superuser is none and needs no membership.

@@ -99,9 +99,7 @@ class TestSecrecy:
 
 
 class TestExecutable:
-    def test_none_is_an_error_that_says_what_to_install(
-        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-    ) -> None:
+    def test_none_is_an_error_that_says_what_to_install(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.setenv("PATH", str(tmp_path))
         monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
         with pytest.raises(EmbeddedServerError, match="valkey-server"):

@@ -114,9 +114,7 @@ class TestRoles:
                 copy.write_row(("a",))
             assert cursor.execute("SELECT body FROM landing").fetchall() == [("a",)]
 
-    def test_do_not_enter_another_services_database(
-        self, urls: ServiceUrls, postgres: EmbeddedPostgres
-    ) -> None:
+    def test_do_not_enter_another_services_database(self, urls: ServiceUrls, postgres: EmbeddedPostgres) -> None:
         assert urls.app
         postgres.bootstrap(["other"])
         crossing = postgres.url("other", "probe_app", postgres.passwords("probe_app"))
