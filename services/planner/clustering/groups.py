@@ -56,9 +56,7 @@ class _Merging:
         heapq.heapify(heap)
         while heap:
             average, one, other = heapq.heappop(heap)
-            if (
-                self._average(one, other) != -average
-            ):  # one of them has grown or gone since: a newer entry exists
+            if self._average(one, other) != -average:  # one of them has grown or gone since: a newer entry exists
                 continue
             if len(self.members[one]) + len(self.members[other]) > SIZE_MAX:
                 continue

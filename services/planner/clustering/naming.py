@@ -27,9 +27,7 @@ def name_clusters(clusters: Sequence[Sequence[NamedText]]) -> list[str]:
     Each cluster's first text is its primary one. A phrase scores by the harmonic mean of its coverage (share
     of the cluster that has it) and its purity (share of its keywords that are in the cluster).
     """
-    everywhere = Counter(
-        phrase for members in clusters for member in members for phrase in _phrases(member.text)
-    )
+    everywhere = Counter(phrase for members in clusters for member in members for phrase in _phrases(member.text))
     taken: set[str] = set()
     names = []
     for members in clusters:
@@ -47,10 +45,7 @@ def _candidates(members: Sequence[NamedText], everywhere: Mapping[str, int]) -> 
         for phrase, spelling in _phrases(member.text).items():
             inside[phrase] += 1
             spellings.setdefault(phrase, Counter())[spelling] += 1 + member.volume
-    scored = [
-        (_score(phrase, having, len(members), everywhere[phrase]), phrase)
-        for phrase, having in inside.items()
-    ]
+    scored = [(_score(phrase, having, len(members), everywhere[phrase]), phrase) for phrase, having in inside.items()]
     for _, phrase in sorted(scored, key=lambda pair: (-pair[0], pair[1])):
         yield max(spellings[phrase].items(), key=lambda pair: (pair[1], pair[0]))[0]
     words = split_words(members[0].text)

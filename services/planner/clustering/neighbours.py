@@ -86,16 +86,16 @@ def _best(
     indexes, scores = indexes[others], scores[others]
     if len(scores) > NEIGHBOURS:
         least = np.partition(scores, len(scores) - NEIGHBOURS)[len(scores) - NEIGHBOURS]
-        enough = (
-            scores >= least
-        )  # every one that ties with the last, so that the order below decides, not numpy
+        enough = scores >= least  # every one that ties with the last, so that the order below decides, not numpy
         indexes, scores = indexes[enough], scores[enough]
     order = np.lexsort((indexes, -scores))[:NEIGHBOURS]
     return indexes[order], scores[order]
 
 
-def _vectors(texts: Sequence[str]) -> Any:  # noqa: ANN401 - a scipy CSR matrix; scipy ships no types
-    """One float32 row per text, of length 1 before the common and the unshared features were taken out."""
+def _vectors(texts: Sequence[str]) -> Any:
+    """A scipy CSR matrix (scipy ships no types): one float32 row per text, of length 1 before the common and
+    the unshared features were taken out.
+    """
     words = TfidfVectorizer(analyzer=_words_and_pairs, sublinear_tf=True, dtype=np.float32)
     characters = TfidfVectorizer(
         analyzer="char_wb", ngram_range=(3, 4), lowercase=False, sublinear_tf=True, dtype=np.float32

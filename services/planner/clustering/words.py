@@ -43,7 +43,5 @@ def stem(word: str) -> str:
 def _trimmed(word: str) -> str:
     if word.isalnum():
         return word
-    kept = [
-        index for index, character in enumerate(word) if not unicodedata.category(character).startswith("P")
-    ]
+    kept = [index for index, character in enumerate(word) if not unicodedata.category(character).startswith("P")]
     return word[kept[0] : kept[-1] + 1] if kept else ""

@@ -10,10 +10,12 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from services.planner.domain import display_text
 from services.planner.imports.numbers import (
     parse_competition,
     parse_count,
     parse_country,
+    parse_currency,
     parse_decimal,
     parse_intent,
     parse_micros,
@@ -38,14 +40,14 @@ KINDS: Mapping[str, Kind] = {
     "volume_max": Kind(parse_count),
     "difficulty": Kind(parse_decimal, high=100),
     "cpc_micros": Kind(parse_micros, high=10**12),
-    "cpc_currency": Kind(lambda text: text.strip().upper() or None),
+    "cpc_currency": Kind(parse_currency, bad=NoteReason.UNKNOWN_CURRENCY),
     "competition": Kind(parse_competition, high=1),
     "intent": Kind(parse_intent, bad=NoteReason.UNKNOWN_INTENT),
     "country": Kind(parse_country, bad=NoteReason.UNKNOWN_COUNTRY),
     "impressions": Kind(parse_count),
     "clicks": Kind(parse_count),
     "position": Kind(parse_decimal, high=1_000_000),
-    "parent_keyword": Kind(lambda text: text.strip() or None),
+    "parent_keyword": Kind(lambda text: display_text(text) or None),
     "url": Kind(lambda text: text.strip() or None),
 }
 """Every field of KeywordRow that a column can fill. A volume given as two columns becomes their geometric
@@ -95,9 +97,7 @@ SEMRUSH_MAGIC = Layout(
         "competition": ("competitive density", "com.", "com"),
     },
     needs=frozenset({"volume"}),
-    one_of=frozenset(
-        {"trend", "competitive density", "com.", "number of results", "keyword difficulty", "kd %"}
-    ),
+    one_of=frozenset({"trend", "competitive density", "com.", "number of results", "keyword difficulty", "kd %"}),
 )
 SEMRUSH_POSITIONS = Layout(
     "semrush_positions",

@@ -26,6 +26,7 @@ _BANDS: Mapping[str, float] = MappingProxyType({"low": 1 / 6, "medium": 0.5, "hi
 _INTENTS: Mapping[str, Intent] = MappingProxyType(
     {intent.value: intent for intent in Intent} | {intent.value[0]: intent for intent in Intent}
 )
+_CURRENCY_CODE = re.compile(r"[A-Z]{3}", re.ASCII)
 _COUNTRY = re.compile(r"[a-z]{2}", re.ASCII)
 
 
@@ -91,15 +92,23 @@ def parse_country(text: str) -> str | None:
     return "GB" if code == "uk" else code.upper()
 
 
+def parse_currency(text: str) -> str | None:
+    """ISO 4217 in capitals."""
+    code = text.strip().upper()
+    if code.casefold() in NOT_STATED:
+        return None
+    if not _CURRENCY_CODE.fullmatch(code):
+        raise ValueError(text)
+    return code
+
+
 def middle(low: float, high: float) -> float:
     """Geometric mean of a range's two ends, a lower end of 0 taken as 1."""
     return math.sqrt(max(low, 1.0) * max(high, 1.0)) if high >= 1 else (low + high) / 2
 
 
 def _parse(text: str, *, grouped: bool) -> float | None:
-    if (
-        text.isascii() and text.isdigit() and len(text) <= len(str(COUNT_MAX))
-    ):  # nearly every cell of a real file
+    if text.isascii() and text.isdigit() and len(text) <= len(str(COUNT_MAX)):  # nearly every cell of a real file
         return float(text)
     plain = "".join(unicodedata.normalize("NFKC", text).casefold().translate(_DASHES).split())
     if plain in NOT_STATED or plain in {"nodata", "notavailable"}:

@@ -31,7 +31,7 @@ KEYWORD_CHARS_MAX = 255
 _HEADERS_SHOWN = 20
 _PROSE_STARTS = ("<", "{", "[")
 _BLANK = ' \t,;"\r\n\u00a0'  # a line of nothing but these has no cell with a value
-_TEXT_MAX = 2_048  # of a URL or parent keyword
+_TEXT_MAX = 2_048  # characters of an optional cell; half a URL is worse than none, so a longer one is left out
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +75,7 @@ class KeywordFile:
         """
         with text_lines(self._source, self.encoding) as lines:
             body = (numbered for numbered in lines if numbered[0] > self.header_line)
-            found = (
-                _plain_records(body)
-                if self.match.layout.only_text
-                else records(body, self.delimiter, self.match.width)
-            )
+            found = _plain_records(body) if self.match.width == 1 else records(body, self.delimiter, self.match.width)
             previous = 0
             for record in found:
                 if record.line == previous:  # the rest of a line that was longer than LINE_CHARS_MAX
@@ -104,21 +100,21 @@ class KeywordFile:
 
 def _find_header(lines: Sequence[tuple[int, str]]) -> tuple[str, int, Match]:
     """The delimiter, the line of the header (0 when there is none) and the layout."""
-    for number, line in lines:
-        found = [
-            (match, delimiter)
-            for delimiter in DELIMITERS
-            if (match := find_layout(split_line(line, delimiter) or ()))
-        ]
+    stated = [(number, line) for number, line in lines if line.strip()]
+    if not stated:
+        raise EmptyFile
+    for number, line in stated:
+        cells = {delimiter: split_line(line, delimiter) or [] for delimiter in DELIMITERS}
+        found = [(match, delimiter) for delimiter in DELIMITERS if (match := find_layout(cells[delimiter]))]
         if found:
             match, delimiter = max(found, key=lambda pair: len(pair[0].indexes))
+            if match.layout.only_text and number > stated[0][0]:
+                break  # "keyword" in the middle of a list is one of its keywords
             return delimiter, number, match
-    texts = [line for _, line in lines if line.strip()]
-    if not texts:
-        raise EmptyFile
+    texts = [line for _, line in stated]
     if not _is_plain_list(texts):
-        cells = max((split_line(texts[0], delimiter) or [texts[0]] for delimiter in DELIMITERS), key=len)
-        shown = [cell.strip()[:60] for cell in cells[:_HEADERS_SHOWN]]
+        first = max((split_line(texts[0], delimiter) or [texts[0]] for delimiter in DELIMITERS), key=len)
+        shown = [cell.strip()[:60] for cell in first[:_HEADERS_SHOWN]]
         raise UnknownLayout(shown, [layout.name for layout in LAYOUTS])
     return ",", 0, Match(PLAIN_LIST, {"text": 0}, 1)
 
@@ -127,7 +123,7 @@ def _is_plain_list(texts: Sequence[str]) -> bool:
     """Whether these first lines are keywords without a header: one cell each; a few may have a comma."""
     if texts[0].lstrip().startswith(_PROSE_STARTS) or any("\t" in text or ";" in text for text in texts):
         return False
-    return sum("," in text for text in texts) * 5 <= len(texts)
+    return sum(len(split_line(text, ",") or [text]) > 1 for text in texts) * 5 <= len(texts)
 
 
 def _plain_records(lines: Iterator[tuple[int, str]]) -> Iterator[Record]:
@@ -179,8 +175,11 @@ def _values(line: int, cells: Sequence[str], match: Match, report: ImportReport)
 
 def _value(line: int, name: str, cell: str, report: ImportReport) -> object:
     kind = KINDS[name]
+    if len(cell) > _TEXT_MAX:
+        report.note(line, NoteReason.OUT_OF_RANGE, name, cell)
+        return None
     try:
-        value = kind.parse(cell[:_TEXT_MAX])
+        value = kind.parse(cell)
     except ValueError:
         report.note(line, kind.bad, name, cell)
         return None

@@ -63,6 +63,7 @@ class NoteReason(StrEnum):
     OUT_OF_RANGE = "out_of_range"
     UNKNOWN_INTENT = "unknown_intent"
     UNKNOWN_COUNTRY = "unknown_country"
+    UNKNOWN_CURRENCY = "unknown_currency"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +117,7 @@ class ImportReport:
     @property
     def complete(self) -> bool:
         """Whether every skipped line and every note is listed, not only counted."""
-        return (
-            len(self.skipped) == self.skipped_counts.total() and len(self.notes) == self.note_counts.total()
-        )
+        return len(self.skipped) == self.skipped_counts.total() and len(self.notes) == self.note_counts.total()
 
 
 def excerpt(text: str) -> str:

@@ -29,9 +29,7 @@ WORDS = [
     "☕️",
     "เครื่อง",
 ]
-TEXTS = st.lists(st.sampled_from(WORDS), min_size=1, max_size=4).map(" ".join) | st.text(
-    min_size=1, max_size=20
-)
+TEXTS = st.lists(st.sampled_from(WORDS), min_size=1, max_size=4).map(" ".join) | st.text(min_size=1, max_size=20)
 KEYWORDS = st.lists(st.tuples(TEXTS, st.none() | st.integers(0, 10**6)), min_size=1, max_size=30).map(
     lambda pairs: [KeywordToCluster(f"id-{index}", *pair) for index, pair in enumerate(pairs)]
 )
@@ -54,31 +52,27 @@ def example() -> list[KeywordToCluster]:
 
 
 class TestPromises:
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=30, deadline=None)
     @given(KEYWORDS, st.randoms(use_true_random=False))
-    def test_order_of_input_changes_nothing(
-        self, given_keywords: list[KeywordToCluster], order: random.Random
-    ) -> None:
+    def test_order_of_input_changes_nothing(self, given_keywords: list[KeywordToCluster], order: random.Random) -> None:
         shuffled = list(given_keywords)
         order.shuffle(shuffled)
         assert cluster(shuffled) == cluster(given_keywords)
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=30, deadline=None)
     @given(KEYWORDS)
     def test_every_keyword_is_in_exactly_one_cluster(self, given_keywords: list[KeywordToCluster]) -> None:
-        placed = sorted(
-            identifier for proposal in cluster(given_keywords) for identifier in proposal.keyword_ids
-        )
+        placed = sorted(identifier for proposal in cluster(given_keywords) for identifier in proposal.keyword_ids)
         assert placed == sorted(keyword.id for keyword in given_keywords)
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=30, deadline=None)
     @given(KEYWORDS)
     def test_names_are_short_and_never_alike(self, given_keywords: list[KeywordToCluster]) -> None:
         names = [proposal.name for proposal in cluster(given_keywords)]
         assert len(set(names)) == len(names)
         assert all(len(name.split()) <= 3 and len(name) <= 80 for name in names)
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=30, deadline=None)
     @given(KEYWORDS)
     def test_primary_is_the_most_searched(self, given_keywords: list[KeywordToCluster]) -> None:
         volume = {keyword.id: keyword.volume or 0 for keyword in given_keywords}

@@ -83,9 +83,7 @@ class TestDecimals:
 
 
 class TestCompetition:
-    @pytest.mark.parametrize(
-        ("text", "share"), [("0.87", 0.87), ("87", 0.87), ("Medium", 0.5), ("1", 1.0), ("", None)]
-    )
+    @pytest.mark.parametrize(("text", "share"), [("0.87", 0.87), ("87", 0.87), ("Medium", 0.5), ("1", 1.0), ("", None)])
     def test_is_a_share(self, text: str, share: float | None) -> None:
         assert parse_competition(text) == share
 
