@@ -121,16 +121,12 @@ class TestAddress:
                 OutboundClient().request("GET", f"http://{host}:{server.port}/")
         assert server.requests == []
 
-    def test_one_private_address_behind_a_name_refuses_them_all(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_one_private_address_behind_a_name_refuses_them_all(self, monkeypatch: pytest.MonkeyPatch) -> None:
         resolve_to(monkeypatch, "1.1.1.1", "10.0.0.1")
         with pytest.raises(AddressRefused, match=r"10\.0\.0\.1"):
             OutboundClient().request("GET", "http://example.com/")
 
-    def test_the_name_is_resolved_once(
-        self, serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_the_name_is_resolved_once(self, serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch) -> None:
         server = serve(OK)
         asked = resolve_to(monkeypatch, "127.0.0.1")
         OutboundClient(allow_loopback=True).request("GET", f"http://rebind.example:{server.port}/")
@@ -271,9 +267,7 @@ def certificate(folder: Path, name: str) -> Path:
     path = folder / f"{name}.pem"
     path.write_bytes(
         made.public_bytes(serialization.Encoding.PEM)
-        + key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        + key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     return path
 
@@ -300,9 +294,7 @@ class TestTLS:
         server_context.sni_callback = lambda _socket, name, _context: announced.append(name)
         server = serve(OK, server_context)
         resolve_to(monkeypatch, "127.0.0.1")
-        client = OutboundClient(
-            allow_loopback=True, ssl_context=ssl.create_default_context(cafile=str(trusted))
-        )
+        client = OutboundClient(allow_loopback=True, ssl_context=ssl.create_default_context(cafile=str(trusted)))
         assert client.request("GET", f"https://shop.example:{server.port}/").body == b"ok"
         assert announced == ["shop.example"]
         with pytest.raises(OutboundFailed) as caught:

@@ -1,0 +1,125 @@
+"""Keyset paging: a page is found by the last row of the one before, so that the millionth row costs what the first does.
+
+A token is opaque: the order, a digest of the query it belongs to, and the key of the last row.
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from chassis.errors import InvalidArgument
+
+PAGE_SIZE = 50
+PAGE_SIZE_MAX = 1000
+_NIL = UUID(int=0)
+
+
+@dataclass(frozen=True)
+class Key:
+    """One part of an order: an expression, how it is decoded, and its direction."""
+
+    name: str
+    expression: sa.ColumnElement[Any]
+    descending: bool = False
+
+    @property
+    def comparable(self) -> sa.ColumnElement[Any]:
+        """The expression with NULL as the least value of its type, so that every row has a place."""
+        least = _least(self.expression.type)
+        return self.expression if least is None else sa.func.coalesce(self.expression, least)
+
+
+def page_size(asked: int) -> int:
+    """Return how many rows a page has.
+
+    Raises:
+        InvalidArgument: negative, or above the maximum.
+    """
+    if not 0 <= asked <= PAGE_SIZE_MAX:
+        raise InvalidArgument.field("page_size", f"must be from 0 to {PAGE_SIZE_MAX}, not {asked}")
+    return asked or PAGE_SIZE
+
+
+def fingerprint(*query: object) -> str:
+    """Return a digest of what a list was asked for: a token of one query is refused by another."""
+    return hashlib.sha256(json.dumps([str(part) for part in query]).encode()).hexdigest()[:16]
+
+
+def encode(keys: Sequence[Key], values: Sequence[Any], query: str) -> str:
+    """Return the token that continues after a row."""
+    body = json.dumps([query, [_to_json(value) for value in values[: len(keys)]]], separators=(",", ":"))
+    return base64.urlsafe_b64encode(body.encode()).decode().rstrip("=")
+
+
+def after(keys: Sequence[Key], token: str, query: str) -> sa.ColumnElement[bool]:
+    """Return the condition for rows after the one a token names.
+
+    Raises:
+        InvalidArgument: the token is not one of this list.
+    """
+    try:
+        stored, raw = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+        values = [_from_json(key.expression.type, value) for key, value in zip(keys, raw, strict=True)]
+    except (ValueError, TypeError, ArithmeticError) as error:
+        raise InvalidArgument.field("page_token", "is not a token that a list returned") from error
+    if stored != query:
+        raise InvalidArgument.field("page_token", "belongs to a list with another filter, order or parent")
+    return _beyond(keys, values)
+
+
+def ordering(keys: Sequence[Key]) -> list[sa.ColumnElement[Any]]:
+    """Return the ORDER BY of the keys."""
+    return [key.comparable.desc() if key.descending else key.comparable.asc() for key in keys]
+
+
+def _beyond(keys: Sequence[Key], values: Sequence[Any]) -> sa.ColumnElement[bool]:
+    bound = [sa.literal(value, key.expression.type) for key, value in zip(keys, values, strict=True)]
+    if len({key.descending for key in keys}) == 1:  # one direction: a row comparison, which an index answers
+        left, right = sa.tuple_(*[key.comparable for key in keys]), sa.tuple_(*bound)
+        return left < right if keys[0].descending else left > right
+    condition: sa.ColumnElement[bool] = sa.false()
+    for key, value in reversed(list(zip(keys, bound, strict=True))):
+        beyond = key.comparable < value if key.descending else key.comparable > value
+        condition = sa.or_(beyond, sa.and_(key.comparable == value, condition))
+    return condition
+
+
+def _least(kind: sa.types.TypeEngine[Any]) -> Any:
+    if isinstance(kind, sa.BigInteger | sa.Integer):
+        return sa.literal(-(2**31) if not isinstance(kind, sa.BigInteger) else -(2**63), kind)
+    if isinstance(kind, sa.Float | sa.Numeric):
+        return sa.literal(-1e300, kind)
+    if isinstance(kind, sa.DateTime):
+        return sa.literal_column("'-infinity'::timestamptz")
+    if isinstance(kind, sa.Uuid):
+        return sa.literal(_NIL, kind)
+    if isinstance(kind, sa.Boolean):
+        return sa.false()
+    return sa.literal("") if isinstance(kind, sa.String) else None
+
+
+def _to_json(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return str(value) if isinstance(value, UUID | Decimal) else value
+
+
+def _from_json(kind: sa.types.TypeEngine[Any], value: Any) -> Any:
+    if isinstance(kind, sa.DateTime):
+        return datetime.fromisoformat(value)
+    if isinstance(kind, sa.Uuid):
+        return UUID(value)
+    if isinstance(kind, sa.Numeric):
+        return float(value) if isinstance(kind, sa.Float) else Decimal(str(value))
+    expected = bool if isinstance(kind, sa.Boolean) else int if isinstance(kind, sa.Integer) else str
+    if type(value) is not expected:
+        raise ValueError("a value of another type")
+    return value

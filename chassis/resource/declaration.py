@@ -1,0 +1,120 @@
+"""What a resource declares, checked when the service starts: a field without a column is a mistake of ours."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from google.protobuf.message import Message
+
+from chassis.errors import InvalidArgument
+from chassis.resource import methods
+from chassis.resource.columns import mapping
+
+Rule = Callable[[Any], str | None]
+
+
+class Resource:
+    """A message and its table.
+
+    Args:
+        message: the resource's message.
+        table: the row class.
+        plural: the list's field in the response: "keywords".
+        noun: as people say it, "keyword"; the message's name in words when absent.
+        filters: fields that a filter may name.
+        orders: fields that an order may name; the id is always the last key.
+        search: text columns that `search` looks into.
+        updates: fields that Update may change.
+        rules: for fields that Update may change, a function that returns what is wrong with a value, or None.
+        computed: for fields that are no column, an SQL expression over the table.
+        unique: by constraint name, what is taken when it is violated: "A cluster of this name exists in the sector."
+        catalogue: True for tables of the platform that belong to no tenant.
+        hidden: a condition that every read adds; for message fields that stand for columns of another table.
+        write_only: message fields that no column holds and no read fills.
+        order: the order of a list that asks for none.
+    """
+
+    def __init__(  # noqa: PLR0913 - a declaration names everything once
+        self,
+        *,
+        message: type[Message],
+        table: type[Any],
+        plural: str,
+        noun: str = "",
+        filters: Sequence[str] = (),
+        orders: Sequence[str] = (),
+        search: Sequence[str] = (),
+        updates: Sequence[str] = (),
+        rules: Mapping[str, Rule] | None = None,
+        computed: Mapping[str, sa.ColumnElement[Any]] | None = None,
+        unique: Mapping[str, str] | None = None,
+        catalogue: bool = False,
+        write_only: Sequence[str] = (),
+        order: str = "",
+    ) -> None:
+        self.message, self.plural = message, plural
+        self.table: sa.Table = table.__table__
+        self.singular = methods.snake(message.DESCRIPTOR.name)
+        self.noun = noun or self.singular.replace("_", " ")
+        self.filters, self.orders, self.updates = frozenset(filters), frozenset(orders), tuple(updates)
+        self.rules, self.unique, self.catalogue, self.order = (
+            dict(rules or {}),
+            dict(unique or {}),
+            catalogue,
+            order,
+        )
+        self.columns = self._columns(dict(computed or {}), frozenset(write_only))
+        self.search = [self.table.c[name] for name in search]
+        self.soft = "delete_time" in self.table.c
+        self._check()
+
+    def _columns(self, computed: dict[str, Any], write_only: frozenset[str]) -> dict[str, sa.ColumnElement[Any]]:
+        columns: dict[str, sa.ColumnElement[Any]] = {}
+        for name, rule in mapping(self.message.DESCRIPTOR).items():
+            if name in write_only:
+                continue
+            if name in computed:
+                columns[name] = computed[name].label(rule.column)
+            elif rule.column in self.table.c:
+                columns[name] = self.table.c[rule.column]
+            else:
+                raise TypeError(f"{self.message.DESCRIPTOR.full_name}.{name} has no column in {self.table.name}")
+        return columns
+
+    def _check(self) -> None:
+        named = self.filters | self.orders | set(self.updates) | set(self.rules)
+        unknown = named - set(self.columns) - set(mapping(self.message.DESCRIPTOR))
+        if unknown:
+            raise TypeError(f"{self.message.DESCRIPTOR.full_name} has no field {sorted(unknown)}")
+
+    def column(self, name: str, allowed: frozenset[str], used_in: str) -> sa.ColumnElement[Any]:
+        """Return the column of a field that a caller may name.
+
+        Raises:
+            InvalidArgument: the field may not be named there.
+        """
+        if name not in allowed and name not in {"id", "create_time"} & set(self.columns):
+            options = ", ".join(sorted(allowed | ({"id", "create_time"} & set(self.columns))))
+            raise InvalidArgument.field(used_in, f"{name!r} cannot be used here; use one of {options}")
+        column = self.columns[name]
+        return column.element if isinstance(column, sa.Label) else column
+
+    def get(self, message: type[Message]) -> methods.Method:
+        """Return the Get method; `message` is what it answers with."""
+        return methods.get(self, message)
+
+    def list(self, response: type[Message]) -> methods.Method:
+        """Return the List method; `response` is what it answers with."""
+        return methods.list_(self, response)
+
+    def update(self, message: type[Message]) -> methods.Method:
+        """Return the Update method."""
+        return methods.update(self, message)
+
+    def delete(self, message: type[Message]) -> methods.Method:
+        """Return the Delete method, which hides the row."""
+        return methods.delete(self, message)
+
+    def undelete(self, message: type[Message]) -> methods.Method:
+        """Return the Undelete method."""
+        return methods.undelete(self, message)
