@@ -54,7 +54,7 @@ types: .venv/.dev stubs/.stamp
 
 imports: .venv/.dev stubs/.stamp
 	@echo "import-linter"
-	@out=$$($(BIN)/lint-imports 2>&1) || { echo "$$out" >&2; exit 1; }
+	@out=$$($(BIN)/lint-imports --no-logo 2>&1) || { echo "$$out" >&2; exit 1; }
 
 protos-check: .venv/.dev
 	@echo "buf"

@@ -1,4 +1,4 @@
-"""Compares what the migrations of every service build with what its models say.
+"""Runs the migrations of every service, compares what they build with its models, and has squawk read their SQL.
 
 For each services/<name>/migrations/ a database is built from nothing on an embedded PostgreSQL, as the
 service's owner role, and Alembic's comparison with `services.<name>.models.Base.metadata` must find no
@@ -8,8 +8,14 @@ difference. Policies, grants and functions are beyond that comparison; tests loo
 from __future__ import annotations
 
 import importlib
+import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
@@ -20,34 +26,74 @@ from chassis.embedded.postgres import EmbeddedPostgres
 from chassis.testing.postgres import postgres_server
 
 ROOT = Path(__file__).resolve().parent.parent
+SQUAWK_TIMEOUT_S = 60
+BOOKKEEPING = ("SELECT", "SHOW", "SET ", "INSERT INTO alembic_version", "CREATE TABLE alembic_version")
+REVISION_END = ("INSERT INTO alembic_version", "UPDATE alembic_version")
 
 
 def main() -> int:
-    """Compare every service; 0 when all agree."""
+    """Check every service; 0 when there is nothing to say."""
     services = sorted({path.parent.parent.name for path in ROOT.glob("services/*/migrations/[0-9]*.py")})
     if not services:
         print("migrations: no service has one yet, so there is nothing to compare")
         return 0
     with postgres_server() as server:
-        differences = {service: _differences(server, service) for service in services}
-    for service, found in differences.items():
-        for difference in found:
-            print(f"services/{service}: models and migrations disagree: {difference}", file=sys.stderr)
-    return 1 if any(differences.values()) else 0
+        clean = [_check(server, service) for service in services]
+    return 0 if all(clean) else 1
 
 
-def _differences(server: EmbeddedPostgres, service: str) -> list[str]:
-    """What a migration would still have to do for the models to be true, one line each."""
+def _check(server: EmbeddedPostgres, service: str) -> bool:
     urls = server.bootstrap([service])[service]
-    migrate.upgrade(f"services.{service}", urls.owner, app_role=f"{service}_app", sweep_role=f"{service}_sweep")
+    with _statements() as statements:
+        migrate.upgrade(f"services.{service}", urls.owner, app_role=f"{service}_app", sweep_role=f"{service}_sweep")
+    differences = _differences(service, urls.owner)
+    for difference in differences:
+        print(f"services/{service}: models and migrations disagree: {difference}", file=sys.stderr)
+    return _squawk(service, statements) and not differences
+
+
+def _differences(service: str, owner_url: str) -> list[str]:
+    """What a migration would still have to do for the models to be true, one line each."""
     metadata = importlib.import_module(f"services.{service}.models").Base.metadata
-    engine = sa.create_engine(urls.owner, poolclass=sa.NullPool)
+    engine = sa.create_engine(owner_url, poolclass=sa.NullPool)
     try:
         with engine.connect() as connection:
             context = MigrationContext.configure(connection, opts={"compare_type": True})
             return [str(difference) for difference in compare_metadata(context, metadata)]
     finally:
         engine.dispose()
+
+
+@contextmanager
+def _statements() -> Iterator[list[str]]:
+    """The SQL that any engine executes meanwhile."""
+    seen: list[str] = []
+
+    def remember(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        seen.append(statement.strip().replace("%%", "%"))
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", remember)
+    try:
+        yield seen
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", remember)
+
+
+def _squawk(service: str, statements: list[str]) -> bool:
+    """Lint the SQL of each revision by itself: what one revision creates, the next finds in use."""
+    ended = [sum(s.startswith(REVISION_END) for s in statements[:n]) for n in range(len(statements))]
+    with tempfile.TemporaryDirectory() as folder:
+        for number, group in groupby(zip(ended, statements, strict=True), key=lambda pair: pair[0]):
+            sql = [text for _, text in group if not text.startswith((*BOOKKEEPING, *REVISION_END))]
+            if sql:
+                path = Path(folder) / f"{service}-{number + 1:04}.sql"
+                path.write_text("".join(f"{text.rstrip(';')};\n" for text in sql))
+        squawk, config = Path(sys.executable).parent / "squawk", ROOT / ".squawk.toml"
+        command = [str(squawk), "--config", str(config), "--reporter", "gcc", *map(str, sorted(Path(folder).iterdir()))]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=SQUAWK_TIMEOUT_S, check=False)
+    if result.returncode != 0:
+        print(result.stdout + result.stderr, file=sys.stderr)
+    return result.returncode == 0
 
 
 if __name__ == "__main__":
