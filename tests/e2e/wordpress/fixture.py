@@ -1,4 +1,4 @@
-"""The `wordpress` fixture: a module asks for it by `pytest_plugins = ("tests.e2e.wordpress.fixture",)`."""
+"""The `wordpress` fixture (a session's one site), and a start that explains why there is none."""
 
 import os
 from collections.abc import Iterator

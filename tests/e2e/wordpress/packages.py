@@ -102,14 +102,10 @@ def _refresh_lists(wanted: str) -> None:
     if _candidate(wanted):
         return
     if os.geteuid() != 0:
-        raise WordPressUnavailable(
-            f"apt knows no package {wanted}: run `apt-get update` as root, then again."
-        )
+        raise WordPressUnavailable(f"apt knows no package {wanted}: run `apt-get update` as root, then again.")
     _apt("apt-get", "update")
     if not _candidate(wanted):
-        raise WordPressUnavailable(
-            f"apt knows no package {wanted}: add Debian's main archive to its sources."
-        )
+        raise WordPressUnavailable(f"apt knows no package {wanted}: add Debian's main archive to its sources.")
 
 
 def _candidate(package: str) -> str:
@@ -126,9 +122,7 @@ def _apt(*command: str, cwd: Path | None = None) -> str:
     if command[0] == "apt-get":
         command = (command[0], "-q", "-o", "DPkg::Lock::Timeout=120", *command[1:])
     try:
-        done = subprocess.run(
-            command, cwd=cwd, env=_APT, capture_output=True, text=True, check=True, timeout=_APT_S
-        )
+        done = subprocess.run(command, cwd=cwd, env=_APT, capture_output=True, text=True, check=True, timeout=_APT_S)
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
         said = str(error.stderr or error.output or "nothing").strip()[-600:]
         raise WordPressUnavailable(f"`{' '.join(command)}` failed and said: {said}") from error

@@ -37,9 +37,7 @@ def processes_of(folder: Path) -> list[str]:
 @pytest.mark.parametrize("victim", ["owner", "supervisor"])
 def test_nothing_outlives_a_kill(victim: str) -> None:
     start_or_explain().stop()
-    owner = subprocess.Popen(
-        [sys.executable, "-c", OWNER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
+    owner = subprocess.Popen([sys.executable, "-c", OWNER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     with owner:
         assert owner.stdout is not None
         content_dir, supervisor = owner.stdout.readline().split()
