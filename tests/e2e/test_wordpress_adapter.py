@@ -229,6 +229,28 @@ class TestPublish:
         assert held["categories"] == [content.categories[0].upper().replace("&", "&amp;")]
         assert sorted(held["tags"]) == sorted(content.tags)
 
+    def test_a_term_that_only_wordpress_knows_to_exist_is_used(
+        self, wordpress: WordPressSite, destination: Destination, proxy: Proxy
+    ) -> None:
+        content = article(tags=("Wool <b>socks</b>",))  # stored without its markup, so the look-up misses it
+        existing = wordpress.run_php("echo wp_insert_term('Wool socks', 'post_tag')['term_id'];")
+        published = adapter(wordpress, proxy.url).publish(content)
+        assert published.status == "published"
+        assert any(exactly("POST", "/tags")(method, path) for method, path in proxy.seen)
+        post_id = published.external_id
+        tags = wordpress.run_php(f"echo json_encode(wp_get_post_tags({post_id}, ['fields' => 'ids']));")
+        assert json.loads(tags) == [int(existing)]
+        assert destination.publish(content) == published
+
+    def test_a_featured_image_of_the_site_stays_where_we_bring_none(
+        self, wordpress: WordPressSite, destination: Destination
+    ) -> None:
+        content = article()
+        post_id = destination.publish(content).external_id
+        again = destination.publish(replace(content, images=content.images[1:]))
+        assert (again.external_id, again.status) == (post_id, "published")
+        assert stored(wordpress, content)["thumbnail"] == f"igny8-{content.images[0].image_id}"
+
     def test_a_bare_article_needs_no_images_terms_or_excerpt(
         self, wordpress: WordPressSite, destination: Destination
     ) -> None:

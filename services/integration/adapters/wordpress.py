@@ -42,6 +42,7 @@ PAGE_MAX: Final = 100  # WordPress answers 400 beyond it
 _POST_FIELDS: Final = "id,slug,status,link,title,excerpt,content,categories,tags,featured_media"
 _IMAGE_TAG: Final = re.compile(r"""<img\b[^>]*?\bsrc=(["'])igny8-image:(?P<image_id>[^"']*)\1[^>]*>""", re.IGNORECASE)
 _EMPTY_FIGURE: Final = re.compile(r"<figure\b[^>]*>\s*(?:<figcaption\b[^>]*>[^<]*</figcaption>\s*)?</figure>")
+_UNSAFE: Final = re.compile(r"[^A-Za-z0-9]")
 _EXTENSIONS: Final = {
     "image/png": "png",
     "image/jpeg": "jpg",
@@ -83,7 +84,7 @@ class _Wanted:
     content: str
     excerpt: str
     terms: dict[Taxonomy, frozenset[int]]
-    featured_media: int
+    featured_media: int  # 0: none of ours, the site's own choice stays
     warnings: tuple[str, ...]
 
 
@@ -117,10 +118,11 @@ class WordPress:
             "title": wanted.title,
             "content": wanted.content,
             "excerpt": wanted.excerpt,
-            "featured_media": wanted.featured_media,
             "status": "publish",
             **{taxonomy: sorted(ids) for taxonomy, ids in wanted.terms.items() if ids},
         }
+        if wanted.featured_media:
+            fields["featured_media"] = wanted.featured_media
         if post.status != "publish":
             fields["slug"] = content.slug
         self._rest.post(f"/wp/v2/posts/{post.post_id}", fields)
@@ -207,7 +209,9 @@ class WordPress:
             if _plain(media.alt_text) != _plain(image.alt_text):
                 self._rest.post(f"/wp/v2/media/{media.media_id}", {"alt_text": image.alt_text})
             return media
-        extension = _EXTENSIONS.get(image.mime_type, image.filename.rpartition(".")[2] or "bin")
+        # another ending than these is for WordPress to judge, but never a way out of the header's quotes
+        ending = _UNSAFE.sub("", image.filename.rpartition(".")[2]) or "bin"
+        extension = _EXTENSIONS.get(image.mime_type, ending)
         uploaded = self._rest.upload(
             {"slug": slug, "title": image.alt_text or slug, "alt_text": image.alt_text},
             image.data(),
@@ -260,7 +264,7 @@ def _differences(wanted: _Wanted, stored: _Post) -> Iterator[str]:
     for taxonomy, ids in wanted.terms.items():
         if ids and ids != stored.terms[taxonomy]:
             yield f"{taxonomy}: WordPress stored {sorted(stored.terms[taxonomy])}, sent were {sorted(ids)}."
-    if wanted.featured_media != stored.featured_media:
+    if wanted.featured_media not in (0, stored.featured_media):
         yield f"featured image: WordPress stored {stored.featured_media}, sent was {wanted.featured_media}."
     if stored.status != "publish":
         yield f"status: WordPress made it {stored.status!r}; look at its editorial plugins."

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.wordpress import WordPressUnavailable, packages
 from tests.e2e.wordpress.fixture import start_or_explain
 
 pytestmark = pytest.mark.wordpress
@@ -50,6 +51,17 @@ def test_nothing_outlives_a_kill(victim: str) -> None:
         assert processes_of(folder) == []
         assert not folder.exists()
         owner.kill()
+
+
+@pytest.mark.parametrize(("ci", "outcome"), [("true", WordPressUnavailable), ("", pytest.skip.Exception)])
+def test_without_a_way_to_install_it_fails_in_ci_and_is_skipped_with_the_reason_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, ci: str, outcome: type[BaseException]
+) -> None:
+    monkeypatch.setenv("CI", ci)
+    monkeypatch.setattr(packages, "program", lambda _name: None)
+    monkeypatch.setattr(os, "geteuid", lambda: 1_000)
+    with pytest.raises(outcome, match="apt-get install --no-install-recommends php-cli"):
+        start_or_explain()
 
 
 def test_two_sites_run_side_by_side_and_share_nothing() -> None:
