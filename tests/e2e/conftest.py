@@ -1,5 +1,5 @@
 """Fixtures of the end-to-end tests."""
 
-from tests.e2e.wordpress.fixture import wordpress
+from tests.e2e.wordpress.fixture import destination, proxy, wordpress
 
-__all__ = ["wordpress"]
+__all__ = ["destination", "proxy", "wordpress"]

@@ -65,14 +65,6 @@ class Proxy:
         """Remove a header from every request, as some web servers do."""
         self._stripped = header
 
-    def clear(self) -> None:
-        """Forget all rules and what was seen."""
-        self._losing.clear()
-        self._refusing.clear()
-        self.seen.clear()
-        self.lost = 0
-        self._stripped = ""
-
     def _serve(self, handler: BaseHTTPRequestHandler) -> None:
         method, path = handler.command, unquote_plus(handler.path)
         self.seen.append((method, path))
@@ -112,3 +104,13 @@ class Proxy:
         self._server.shutdown()
         self._thread.join(10)
         self._server.server_close()
+
+
+def request(method: str, *parts: str) -> Rule:
+    """Requests of a method whose path and query have all the parts."""
+    return lambda asked, path: asked == method and all(part in path for part in parts)
+
+
+def exactly(method: str, ending: str) -> Rule:
+    """Requests of a method whose path and query end so."""
+    return lambda asked, path: asked == method and path.endswith(ending)
