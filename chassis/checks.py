@@ -1,4 +1,4 @@
-"""What every request must be before a service looks at it, read from the protos: required fields, ids, known enum values.
+"""What every request must be before a service looks at it, read from the protos: required fields, ids, enum values.
 
 One checker is compiled for each message type; a rule that is written in a proto is never written again in Python.
 """

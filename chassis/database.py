@@ -1,8 +1,8 @@
 """PostgreSQL: an engine, and a unit of work that always knows its tenant.
 
 No ORM session: tables are declared as classes, queries are Core statements on a connection (measured: half the cost).
-A transaction begins by naming its tenant with `set_config(..., is_local := true)`; row level security does the rest, and
-a transaction that names none sees nothing.
+A transaction begins by naming its tenant with `set_config(..., is_local := true)`; row level security does the rest,
+and a transaction that names none sees nothing.
 """
 
 import threading
@@ -55,21 +55,24 @@ class Transaction:
         """Return all rows of a statement."""
         return self.connection.execute(statement, parameters).all()
 
-    def emit(self, kind: str, payload: Mapping[str, Any], *, sector_id: UUID | None = None) -> None:
+    def emit(
+        self, kind: str, payload: Mapping[str, Any], *, site_id: UUID | None = None, sector_id: UUID | None = None
+    ) -> None:
         """Tell other services a fact, if and only if this transaction commits.
 
         Args:
             kind: "<service>.<noun>_<past participle>".
             payload: what happened; ids as text.
+            site_id: the site it is about, when that is not the tenant's own.
             sector_id: the sector it is about, when it is about one.
         """
-        site = self.tenant.site
+        own = self.tenant.site
         self.connection.execute(
             _OUTBOX,
             {
                 "account": self.tenant.account_id,
                 "id": new_id(),
-                "site": site.id if site else None,
+                "site": site_id or (own.id if own else None),
                 "sector": sector_id,
                 "kind": kind,
                 "payload": dict(payload),

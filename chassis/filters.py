@@ -1,4 +1,4 @@
-"""The filter language of lists, a subset of Google's AIP-160: `status = "new" AND (volume >= 100 OR intent = "commercial")`.
+"""The filter language of lists, a subset of Google's AIP-160: `status = "new" AND (volume >= 100 OR intent = "local")`.
 
 Comparisons `= != < <= > >=`, `:` (contains, for lists and text), AND, OR, NOT and parentheses; OR binds tighter than
 AND, as the AIP has it. What may be compared is declared for each resource; everything else is refused by name.

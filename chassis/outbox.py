@@ -1,7 +1,7 @@
 """Facts that leave with the transaction that made them true, and facts that are taken in once.
 
-`Transaction.emit` writes a fact; the orchestrator pulls it through `OutboxService` and hands it to whoever asked for its
-kind through `InboxService`. At least once on the wire, once in effect: the inbox remembers every id it has taken in.
+`Transaction.emit` writes a fact; the orchestrator pulls it through `OutboxService` and hands it to whoever asked for
+its kind through `InboxService`. At least once on the wire, once in effect: the inbox remembers every id it took in.
 """
 
 from collections.abc import Callable, Mapping

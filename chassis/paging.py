@@ -1,4 +1,4 @@
-"""Keyset paging: a page is found by the last row of the one before, so that the millionth row costs what the first does.
+"""Keyset paging: a page is found by the last row of the one before: the millionth row costs what the first does.
 
 A token is opaque: the order, a digest of the query it belongs to, and the key of the last row.
 """

@@ -1,8 +1,8 @@
 """Secrets at rest: envelope encryption with AES-256-GCM.
 
-Each secret has a data key of its own, wrapped by the installation's key-encryption key, whose id is stored beside it, so
-that rotation re-wraps 32 bytes and never touches a secret. Tenant, site and field are associated data: a row copied to
-another tenant cannot be opened.
+Each secret has a data key of its own, wrapped by the installation's key-encryption key, whose id is stored beside it,
+so that rotation re-wraps 32 bytes and never touches a secret. Tenant, site and field are associated data: a row copied
+to another tenant cannot be opened.
 """
 
 import json

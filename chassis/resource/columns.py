@@ -16,7 +16,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -110,25 +110,36 @@ def from_message(message: Message, fields: tuple[str, ...] | list[str]) -> dict[
 
 
 def _mapping(field: FieldDescriptor) -> Mapping_:
-    name = field.name
-    if field.is_repeated and field.message_type is not None:
-        return Mapping_(field, name, _list_reader(field), lambda items: [_to_json(item) for item in items])
-    if field.is_repeated:
-        return Mapping_(field, name, list, list)
-    if field.message_type is not None and field.message_type.full_name == _TIMESTAMP:
-        return Mapping_(field, name, _timestamp, lambda value: value.ToDatetime(tzinfo=UTC))
-    if field.message_type is not None:
-        return Mapping_(field, name, _message_reader(field), _to_json)
-    if field.enum_type is not None:
-        enum = field.enum_type
-        return Mapping_(field, name, lambda text: enum_number(enum, text) or 0, lambda number: enum_text(enum, number))
-    if name == "etag":
-        return Mapping_(field, "revision", str, str)
-    if field.type == FieldDescriptor.TYPE_STRING and name.endswith("_json"):
-        return Mapping_(field, name.removesuffix("_json"), lambda value: json.dumps(value), _json_writer(name))
-    if field.type == FieldDescriptor.TYPE_STRING and (name == "id" or name.endswith("_id")):
-        return Mapping_(field, name, str, _id_writer(name))
-    return Mapping_(field, name, lambda value: value, lambda value: value)
+    return next(make(field) for applies, make in _RULES if applies(field))
+
+
+def _is_timestamp(field: FieldDescriptor) -> bool:
+    return field.message_type is not None and field.message_type.full_name == _TIMESTAMP
+
+
+def _is_text(field: FieldDescriptor, *endings: str) -> bool:
+    return field.type == FieldDescriptor.TYPE_STRING and f"_{field.name}".endswith(endings)
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _messages(field: FieldDescriptor) -> Mapping_:
+    return Mapping_(field, field.name, _list_reader(field), lambda items: [_to_json(item) for item in items])
+
+
+def _enum(field: FieldDescriptor) -> Mapping_:
+    enum = field.enum_type
+    if enum is None:
+        raise TypeError(f"{field.full_name} is no enum")
+    return Mapping_(
+        field, field.name, lambda text: enum_number(enum, text) or 0, lambda number: enum_text(enum, number)
+    )
+
+
+def _json(field: FieldDescriptor) -> Mapping_:
+    return Mapping_(field, field.name.removesuffix("_json"), json.dumps, _json_writer(field.name))
 
 
 def _timestamp(value: datetime) -> Any:
@@ -186,6 +197,23 @@ def _id_writer(name: str) -> Callable[[str], UUID | None]:
     return write
 
 
+# The first that applies makes a field's converter; the order is that of the table above.
+_RULES: tuple[tuple[Callable[[FieldDescriptor], bool], Callable[[FieldDescriptor], Mapping_]], ...] = (
+    (lambda field: field.is_repeated and field.message_type is not None, _messages),
+    (lambda field: field.is_repeated, lambda field: Mapping_(field, field.name, list, list)),
+    (_is_timestamp, lambda field: Mapping_(field, field.name, _timestamp, lambda value: value.ToDatetime(tzinfo=UTC))),
+    (
+        lambda field: field.message_type is not None,
+        lambda field: Mapping_(field, field.name, _message_reader(field), _to_json),
+    ),
+    (lambda field: field.enum_type is not None, _enum),
+    (lambda field: field.name == "etag", lambda field: Mapping_(field, "revision", str, str)),
+    (lambda field: _is_text(field, "_json"), _json),
+    (lambda field: _is_text(field, "_id"), lambda field: Mapping_(field, field.name, str, _id_writer(field.name))),
+    (lambda field: True, lambda field: Mapping_(field, field.name, _same, _same)),  # noqa: ARG005 - the last one takes all
+)
+
+
 def literal(name: str, column: sa.ColumnElement[Any], field: FieldDescriptor, text: str) -> Any:
     """Return a filter's value as the column's type.
 
@@ -200,33 +228,50 @@ def literal(name: str, column: sa.ColumnElement[Any], field: FieldDescriptor, te
 
 def _literal(column: sa.ColumnElement[Any], field: FieldDescriptor, text: str) -> Any:
     if field.enum_type is not None:
-        number = enum_number(field.enum_type, text)
-        if number is None:
-            raise ValueError("use one of " + ", ".join(enum_texts(field.enum_type)))
-        return enum_text(field.enum_type, number)
-    kind = column.type
-    if isinstance(kind, sa.Boolean):
-        if text not in {"true", "false"}:
-            raise ValueError("use true or false")
-        return text == "true"
-    if isinstance(kind, sa.Integer):
-        value = int(text)
-        if abs(value) >= 2**63:
-            raise ValueError("too large")
-        return value
-    if isinstance(kind, sa.Float | sa.Numeric):
-        return float(text)
-    if isinstance(kind, sa.Uuid):
-        parsed = parse_id(text)
-        if parsed is None:
-            raise ValueError("not an id")
-        return parsed
-    if isinstance(kind, sa.DateTime):
-        return _aware(datetime.fromisoformat(text))
-    return text
+        return _enum_literal(field.enum_type, text)
+    read = next((read for kind, read in _LITERALS if isinstance(column.type, kind)), _same)
+    return read(text)
 
 
-def _aware(value: datetime) -> datetime:
+def _enum_literal(enum: EnumDescriptor, text: str) -> str | None:
+    number = enum_number(enum, text)
+    if number is None:
+        raise ValueError("use one of " + ", ".join(enum_texts(enum)))
+    return enum_text(enum, number)
+
+
+def _boolean(text: str) -> bool:
+    if text not in {"true", "false"}:
+        raise ValueError("use true or false")
+    return text == "true"
+
+
+def _integer(text: str, *, bits: int) -> int:
+    value = int(text)
+    if abs(value) >= 2 ** (bits - 1):
+        raise ValueError("too large")
+    return value
+
+
+def _uuid(text: str) -> UUID:
+    value = parse_id(text)
+    if value is None:
+        raise ValueError("not an id")
+    return value
+
+
+def _moment(text: str) -> datetime:
+    value = datetime.fromisoformat(text)
     if value.tzinfo is None:
         raise ValueError("name a time zone, for example 2026-11-22T08:00:00Z")
     return value
+
+
+_LITERALS: tuple[tuple[Any, Callable[[str], Any]], ...] = (
+    (sa.Boolean, _boolean),
+    (sa.BigInteger, partial(_integer, bits=64)),  # before Integer, which it is a kind of
+    (sa.Integer, partial(_integer, bits=32)),
+    (sa.Float | sa.Numeric, float),
+    (sa.Uuid, _uuid),
+    (sa.DateTime, _moment),
+)
