@@ -62,6 +62,8 @@ def _compile(sources: list[Path], target: Path) -> int:
         f"--grpc_python_out={target}",
         f"--mypy_out=quiet:{target}",
         f"--mypy_grpc_out=quiet:{target}",
+        "--include_source_info",  # comments, which the REST documentation is made of
+        f"--descriptor_set_out={target / 'igny8' / 'descriptors.binpb'}",
         *(str(source) for source in sources),
     ]
     return int(protoc.main(command))
@@ -81,7 +83,7 @@ def _contents(folder: Path) -> dict[Path, bytes]:
     return {
         path.relative_to(folder): path.read_bytes()
         for path in folder.rglob("*")
-        if path.is_file() and path.suffix in {".py", ".pyi", ".typed"}
+        if path.is_file() and path.suffix in {".py", ".pyi", ".typed", ".binpb"}
     }
 
 
