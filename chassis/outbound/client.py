@@ -31,7 +31,7 @@ class OutboundResponse:
     headers: Mapping[str, str]
     body: bytes
 
-    def json(self) -> Any:  # noqa: ANN401 - JSON has no narrower type before it is checked
+    def json(self) -> Any:
         """Return the body as JSON.
 
         Raises:
@@ -43,9 +43,7 @@ class OutboundResponse:
             raise ValueError("the answer is nested too deeply") from error
 
 
-def _connection(
-    target: Target, deadline: Deadline, context: ssl.SSLContext, *, allow_loopback: bool
-) -> HTTPConnection:
+def _connection(target: Target, deadline: Deadline, context: ssl.SSLContext, *, allow_loopback: bool) -> HTTPConnection:
     """An urllib3 connection that opens its own checked socket; everything above the socket is urllib3's."""
 
     class CheckedHTTP(HTTPConnection):

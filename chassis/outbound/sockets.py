@@ -34,12 +34,12 @@ class DeadlineSocket(socket.socket):
 
     deadline: Deadline
 
-    def recv_into(self, *args: Any, **kwargs: Any) -> int:  # noqa: ANN401 - passed on as they come
+    def recv_into(self, *args: Any, **kwargs: Any) -> int:
         """As in the standard library, within the deadline."""
         self.settimeout(self.deadline.remaining_s())
         return super().recv_into(*args, **kwargs)
 
-    def sendall(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - passed on as they come
+    def sendall(self, *args: Any, **kwargs: Any) -> None:
         """As in the standard library, within the deadline."""
         self.settimeout(self.deadline.remaining_s())
         super().sendall(*args, **kwargs)
@@ -50,13 +50,13 @@ class DeadlineTLSSocket(ssl.SSLSocket):
 
     deadline: Deadline | None = None
 
-    def recv_into(self, *args: Any, **kwargs: Any) -> int:  # noqa: ANN401 - passed on as they come
+    def recv_into(self, *args: Any, **kwargs: Any) -> int:
         """As in the standard library, within the deadline."""
         if self.deadline:
             self.settimeout(self.deadline.remaining_s())
         return super().recv_into(*args, **kwargs)
 
-    def send(self, *args: Any, **kwargs: Any) -> int:  # noqa: ANN401 - passed on as they come
+    def send(self, *args: Any, **kwargs: Any) -> int:
         """As in the standard library, within the deadline."""
         if self.deadline:
             self.settimeout(self.deadline.remaining_s())

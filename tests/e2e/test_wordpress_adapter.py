@@ -118,6 +118,13 @@ class TestPublish:
         assert (again.external_id, again.status) == (post_id, "published")
         assert stored(wordpress, content)["thumbnail"] == f"igny8-{content.images[0].image_id}"
 
+    def test_a_long_alt_text_arrives_whole(self, wordpress: WordPressSite, destination: Destination) -> None:
+        content = article()
+        alt = "灰色の羊毛の靴下 " * 60
+        featured = replace(content.images[0], alt_text=alt)
+        destination.publish(replace(content, images=(featured, content.images[1])))
+        assert stored(wordpress, content)["alt"].strip() == alt.strip()
+
     def test_a_bare_article_needs_no_images_terms_or_excerpt(
         self, wordpress: WordPressSite, destination: Destination
     ) -> None:

@@ -39,6 +39,7 @@ from services.integration.adapters.wordpress_rest import (
 __all__ = ["WordPress", "WordPressConnection"]
 
 PAGE_MAX: Final = 100  # WordPress answers 400 beyond it
+ALT_CHARS_IN_QUERY_MAX: Final = 160  # escaped they are up to twelve times as long
 _POST_FIELDS: Final = "id,slug,status,link,title,excerpt,content,categories,tags,featured_media"
 _IMAGE_TAG: Final = re.compile(r"""<img\b[^>]*?\bsrc=(["'])igny8-image:(?P<image_id>[^"']*)\1[^>]*>""", re.IGNORECASE)
 _EMPTY_FIGURE: Final = re.compile(r"<figure\b[^>]*>\s*(?:<figcaption\b[^>]*>[^<]*</figcaption>\s*)?</figure>")
@@ -205,20 +206,19 @@ class WordPress:
     def _media(self, image: PublishImage) -> _Media:
         slug = f"igny8-{image.image_id}"
         params: Params = {"slug": slug, "_fields": "id,source_url,alt_text"}
-        for media in _read_list(_media, self._rest.get("/wp/v2/media", params)):
-            if _plain(media.alt_text) != _plain(image.alt_text):
-                self._rest.post(f"/wp/v2/media/{media.media_id}", {"alt_text": image.alt_text})
-            return media
+        found = _read_list(_media, self._rest.get("/wp/v2/media", params))
+        media = found[0] if found else self._upload(image, slug)
+        if _plain(media.alt_text) != _plain(image.alt_text):
+            self._rest.post(f"/wp/v2/media/{media.media_id}", {"alt_text": image.alt_text})
+        return media
+
+    def _upload(self, image: PublishImage, slug: str) -> _Media:
         # another ending than these is for WordPress to judge, but never a way out of the header's quotes
         ending = _UNSAFE.sub("", image.filename.rpartition(".")[2]) or "bin"
-        extension = _EXTENSIONS.get(image.mime_type, ending)
-        uploaded = self._rest.upload(
-            {"slug": slug, "title": image.alt_text or slug, "alt_text": image.alt_text},
-            image.data(),
-            f"{slug}.{extension}",
-            image.mime_type,
-        )
-        return _read(_media, uploaded)
+        filename = f"{slug}.{_EXTENSIONS.get(image.mime_type, ending)}"
+        described = image.alt_text[:ALT_CHARS_IN_QUERY_MAX]  # a longer one follows, see `_media`
+        params: Params = {"slug": slug, "title": described or slug, "alt_text": described}
+        return _read(_media, self._rest.upload(params, image.data(), filename, image.mime_type))
 
 
 def _draft_slug(content_id: str) -> str:

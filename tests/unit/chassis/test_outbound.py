@@ -131,7 +131,7 @@ REFUSED_URLS = [
     "http://exa\u00admple\u0000.com/",
     "http://" + "a" * 64 + ".com/",
     "http://" + "a." * 127 + "com/",
-    "http://example.com/" + "x" * 2_048,
+    "http://example.com/" + "x" * 8_192,
 ]
 
 # What a resolver never sees, because the host is an address in some costume. (URL, the address behind it.)
@@ -177,9 +177,7 @@ class TestCheckAddress:
     def test_the_development_setting_opens_loopback_on_any_port(self, address: str) -> None:
         check_address(ipaddress.ip_address(address), 8_080, allow_loopback=True)
 
-    @pytest.mark.parametrize(
-        "address", [a for a in REFUSED_ADDRESSES if not a.startswith("127.") and a != "::1"]
-    )
+    @pytest.mark.parametrize("address", [a for a in REFUSED_ADDRESSES if not a.startswith("127.") and a != "::1"])
     def test_the_development_setting_opens_nothing_else(self, address: str) -> None:
         with pytest.raises(AddressRefused):
             check_address(ipaddress.ip_address(address), 443, allow_loopback=True)
