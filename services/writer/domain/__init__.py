@@ -1,0 +1,1 @@
+"""The writer's rules: no IO, no clock, no database."""
