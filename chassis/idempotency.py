@@ -8,12 +8,12 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 import sqlalchemy as sa
-from alembic.operations import Operations
 from google.protobuf.message import Message
 
 from chassis import tenancy
 from chassis.database import Transaction
 from chassis.errors import RequestIdReused
+from chassis.tenancy import Operations
 
 KEPT_HOURS = 48
 

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import sqlalchemy as sa
 from alembic.config import Config
-from alembic.operations import Operations
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+
+from chassis.tenancy import Operations
 
 _LOCK = 0x19A8_0001  # any number, the same for all: one database has one migrator
 
@@ -41,7 +42,7 @@ def upgrade(package: str, owner_url: str, *, app_role: str, sweep_role: str) -> 
             with EnvironmentContext(
                 config, script, fn=lambda revision, _: script._upgrade_revs("head", revision)
             ) as env:
-                env.configure(connection=connection, opts={"app_role": app_role, "sweep_role": sweep_role})
+                env.configure(connection=connection, app_role=app_role, sweep_role=sweep_role)
                 with env.begin_transaction():
                     env.run_migrations()
             connection.commit()

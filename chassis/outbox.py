@@ -11,12 +11,11 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from alembic.operations import Operations
 from sqlalchemy.dialects.postgresql import JSONB
 
 from chassis import tenancy
 from chassis.database import Database, Transaction
-from chassis.tenancy import Tenant
+from chassis.tenancy import Operations, Tenant
 
 
 @dataclass(frozen=True)

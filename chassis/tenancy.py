@@ -8,10 +8,10 @@ row level security on the table; a test reads the catalogue and fails on the fir
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 from uuid import UUID
 
-from alembic.operations import Operations
+from alembic.runtime.migration import MigrationContext
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -36,6 +36,22 @@ NAMING = {
 }
 _ACCOUNT = "nullif(current_setting('app.account', true), '')::uuid"
 _SITE = "nullif(current_setting('app.site', true), '')::uuid"
+_SITE_RULES = {
+    "account": "",
+    "site": " AND ({site} IS NULL OR {column} = {site})",
+    "optional_site": " AND ({site} IS NULL OR {column} IS NULL OR {column} = {site})",
+    "whole_account": " AND {site} IS NULL",
+}
+
+
+class Operations(Protocol):
+    """What is needed of Alembic's `op`, which is a module that behaves as an object."""
+
+    def execute(self, sqltext: str) -> None:
+        """Run a statement."""
+
+    def get_context(self) -> MigrationContext:
+        """Return what the migration runs in."""
 
 
 @dataclass(frozen=True)
@@ -179,7 +195,13 @@ def protect_references(op: Operations, app_role: str) -> None:
 
 
 def protect(
-    op: Operations, table: str, app_role: str, level: str, *, grants: str = "SELECT, INSERT, UPDATE, DELETE"
+    op: Operations,
+    table: str,
+    app_role: str,
+    level: str,
+    *,
+    grants: str = "SELECT, INSERT, UPDATE, DELETE",
+    site_column: str = "site_id",
 ) -> None:
     """Force row level security on a tenant's table and let the app role use it.
 
@@ -187,17 +209,18 @@ def protect(
         op: the migration's operations.
         table: the table.
         app_role: the role the service runs as.
-        level: "account"; "site" (rows of another site are hidden from a passport that names one); "optional_site"
-            (the same, but rows without a site are seen by every passport of the account).
+        level: what a passport that names a site sees; one that names none sees every row of its account.
+            "account": every row too; "site": rows of its site; "optional_site": rows of its site and those without a
+            site; "whole_account": nothing.
         grants: what the app role may do.
+        site_column: where the row's site stands.
+
+    Raises:
+        ValueError: the level is unknown.
     """
-    rule = f"account_id = {_ACCOUNT}"
-    if level == "site":
-        rule += f" AND ({_SITE} IS NULL OR site_id = {_SITE})"
-    elif level == "optional_site":
-        rule += f" AND ({_SITE} IS NULL OR site_id IS NULL OR site_id = {_SITE})"
-    elif level != "account":
-        raise ValueError(f"Unknown level {level!r}.")
+    if level not in _SITE_RULES:
+        raise ValueError(f"Unknown level {level!r}; use one of {', '.join(_SITE_RULES)}.")
+    rule = f"account_id = {_ACCOUNT}" + _SITE_RULES[level].format(site=_SITE, column=site_column)
     op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
     op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
     op.execute(f"CREATE POLICY tenant ON {table} USING ({rule}) WITH CHECK ({rule})")

@@ -11,13 +11,12 @@ from typing import Any, Protocol
 from uuid import UUID
 
 import sqlalchemy as sa
-from alembic.operations import Operations
 from sqlalchemy.dialects.postgresql import JSONB
 
 from chassis import tenancy
 from chassis.database import Transaction
 from chassis.errors import FailedPrecondition
-from chassis.tenancy import Tenant
+from chassis.tenancy import Operations, Tenant
 
 
 @dataclass(frozen=True)
