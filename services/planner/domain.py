@@ -14,6 +14,18 @@ MINIMUM_KEYWORDS = 5
 _INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
 
 
+FREE_PLAN = "Free"
+FREE_KEYWORDS_MAX = 100
+"""What an account may have until billing says otherwise: FEATURES, table of decisions, "plans"."""
+KEYWORD_CHARS_MAX = 255
+CONTENT_TYPES = ("post", "page", "product", "taxonomy")
+CONTENT_STRUCTURES = (
+    *("article", "guide", "comparison", "review", "listicle"),
+    *("landing_page", "business_page", "service_page", "general", "cluster_hub"),
+    *("product_page", "category_archive", "tag_archive", "attribute_archive"),
+)
+
+
 class Intent(StrEnum):
     """What the searcher wants; the four classes every keyword tool exports."""
 

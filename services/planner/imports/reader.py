@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any, BinaryIO
 
-from services.planner.domain import display_text
+from services.planner.domain import KEYWORD_CHARS_MAX, display_text
 from services.planner.imports.errors import EmptyFile, UnknownLayout
 from services.planner.imports.layouts import KINDS, LAYOUTS, PLAIN_LIST, Match, find_layout
 from services.planner.imports.lines import LINE_CHARS_MAX, detect_encoding, has_control_characters, text_lines
@@ -27,7 +27,6 @@ from services.planner.imports.rows import ImportReport, KeywordRow, NoteReason, 
 
 PREAMBLE_LINES_MAX = 20
 """How far down a header is looked for: Google Ads writes two lines before it, spreadsheets a few more."""
-KEYWORD_CHARS_MAX = 255
 _HEADERS_SHOWN = 20
 _PROSE_STARTS = ("<", "{", "[")
 _BLANK = ' \t,;"\r\n\u00a0'  # a line of nothing but these has no cell with a value

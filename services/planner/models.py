@@ -1,0 +1,318 @@
+"""The planner's tables."""
+
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, aggregate_order_by
+from sqlalchemy.orm import Mapped, mapped_column
+
+from chassis import idempotency, outbox, tenancy, work
+from chassis.tenancy import AccountRow, Editable, SectorRow, SiteRow, SoftDeleted, TenantBase
+from services.planner.domain import CONTENT_STRUCTURES, CONTENT_TYPES, FREE_KEYWORDS_MAX, FREE_PLAN, Intent
+
+SECTOR_KEY = ("account_id", "site_id", "sector_id", "id")
+"""What a link inside one sector points at; foreign keys ignore row level security, so it names the whole tenant."""
+CATALOGUE = frozenset({"seed_keyword"})
+"""Tables of the platform that belong to no tenant."""
+
+
+class Base(TenantBase):
+    """Base of the planner's tables."""
+
+    __abstract__ = True
+    metadata = tenancy.metadata()
+
+
+outbox.add_tables(Base.metadata)
+idempotency.add_table(Base.metadata)
+work.add_table(Base.metadata)
+
+
+def _one_of(column: str, values: tuple[str, ...]) -> sa.CheckConstraint:
+    listed = ", ".join(f"'{value}'" for value in values)
+    return sa.CheckConstraint(f"{column} IN ({listed})", name=column)
+
+
+def _text() -> Any:
+    return mapped_column(sa.Text, nullable=False, server_default="")
+
+
+def _named(name: str, key: sa.ForeignKeyConstraint) -> sa.ForeignKeyConstraint:
+    """The key under a name of our own: the one made of its columns is longer than PostgreSQL takes."""
+    key.name = name
+    return key
+
+
+class _Seed:
+    """The columns of a library keyword: the platform's, or an account's own."""
+
+    industry_id: Mapped[UUID] = mapped_column(sa.Uuid, nullable=False)
+    industry_sector_id: Mapped[UUID] = mapped_column(sa.Uuid, nullable=False)
+    text: Mapped[str] = mapped_column(sa.Text, nullable=False)
+    normalised: Mapped[str] = mapped_column(sa.Text, nullable=False)
+    volume: Mapped[int | None] = mapped_column(sa.BigInteger)
+    difficulty: Mapped[float | None] = mapped_column(sa.Double)
+    intent: Mapped[str | None] = mapped_column(sa.Text)
+    country: Mapped[str] = _text()
+
+
+class SeedKeyword(_Seed, Base):
+    """A keyword of the platform's library; operators write it, every account reads it."""
+
+    __tablename__ = "seed_keyword"
+    __table_args__ = (
+        sa.UniqueConstraint("industry_sector_id", "normalised"),
+        _one_of("intent", tuple(Intent)),
+    )
+
+    id: Mapped[UUID] = mapped_column(sa.Uuid, primary_key=True, sort_order=-4)
+    create_time: Mapped[datetime] = mapped_column(
+        sa.DateTime(timezone=True), server_default=sa.func.now(), nullable=False
+    )
+
+
+class PrivateSeedKeyword(_Seed, AccountRow, Base):
+    """A library keyword that an account added; others see it only once an operator promotes it into `seed_keyword`.
+
+    A table of its own, so that the library's unique cannot tell one tenant what another has.
+    """
+
+    __tablename__ = "private_seed_keyword"
+    __table_args__ = (
+        sa.UniqueConstraint("account_id", "industry_sector_id", "normalised", name="private_seed_keyword_text_key"),
+        _one_of("intent", tuple(Intent)),
+    )
+
+
+class SeedKeywordLibrary:
+    """Both libraries as one, as the caller's account sees them."""
+
+    __table__ = sa.union_all(
+        sa.select(*[SeedKeyword.__table__.c[c.name] for c in SeedKeyword.__table__.c]),
+        sa.select(*[PrivateSeedKeyword.__table__.c[c.name] for c in SeedKeyword.__table__.c]),
+    ).subquery("seed_keyword_library")
+
+
+class Keyword(SectorRow, Editable, SoftDeleted, Base):
+    """A keyword of a sector. `volume` and `difficulty` are the site's own; without them the library's apply."""
+
+    __tablename__ = "keyword"
+    __table_args__ = (
+        sa.UniqueConstraint(*SECTOR_KEY, name="keyword_sector_key"),
+        sa.Index(
+            "keyword_live_text_key",
+            *("account_id", "site_id", "sector_id", "normalised"),
+            unique=True,
+            postgresql_where=sa.text("delete_time IS NULL"),
+        ),
+        sa.Index("keyword_cluster_idx", "account_id", "cluster_id", postgresql_where=sa.text("cluster_id IS NOT NULL")),
+        sa.ForeignKeyConstraint(["seed_keyword_id"], ["seed_keyword.id"]),
+        tenancy.within_account("private_seed_keyword", "private_seed_keyword_id"),
+        tenancy.within_sector("cluster", "cluster_id"),
+        sa.CheckConstraint("num_nonnulls(seed_keyword_id, private_seed_keyword_id) = 1", name="one_seed"),
+        sa.CheckConstraint("volume >= 0", name="volume"),
+        sa.CheckConstraint("difficulty BETWEEN 0 AND 100", name="difficulty"),
+        _one_of("intent", tuple(Intent)),
+    )
+
+    seed_keyword_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
+    private_seed_keyword_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
+    cluster_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
+    status: Mapped[str] = mapped_column(
+        sa.Text, sa.Computed("CASE WHEN cluster_id IS NULL THEN 'new' ELSE 'mapped' END", persisted=True)
+    )
+    disabled: Mapped[bool] = mapped_column(sa.Boolean, nullable=False, server_default=sa.false())
+    text: Mapped[str] = mapped_column(sa.Text, nullable=False)
+    normalised: Mapped[str] = mapped_column(sa.Text, nullable=False)
+    volume: Mapped[int | None] = mapped_column(sa.BigInteger)
+    difficulty: Mapped[float | None] = mapped_column(sa.Double)
+    intent: Mapped[str | None] = mapped_column(sa.Text)
+    country: Mapped[str] = _text()
+    cpc_micros: Mapped[int | None] = mapped_column(sa.BigInteger)
+    cpc_currency: Mapped[str] = _text()
+    competition: Mapped[float | None] = mapped_column(sa.Double)
+    impressions: Mapped[int | None] = mapped_column(sa.BigInteger)
+    clicks: Mapped[int | None] = mapped_column(sa.BigInteger)
+    position: Mapped[float | None] = mapped_column(sa.Double)
+    parent_keyword: Mapped[str] = _text()
+    url: Mapped[str] = _text()
+    attributes: Mapped[dict[str, Any]] = mapped_column(JSONB, nullable=False, server_default=sa.text("'{}'::jsonb"))
+
+
+class Cluster(SectorRow, Editable, SoftDeleted, Base):
+    """Keywords that belong on the same pages. Triggers keep its sums, so that a list is ordered by them from rows."""
+
+    __tablename__ = "cluster"
+    __table_args__ = (
+        sa.UniqueConstraint(*SECTOR_KEY, name="cluster_sector_key"),
+        sa.Index(
+            "cluster_live_name_key",
+            *("account_id", "site_id", "sector_id", sa.text("lower(name)")),
+            unique=True,
+            postgresql_where=sa.text("delete_time IS NULL"),
+        ),
+        sa.Index("cluster_volume_idx", "account_id", "site_id", "volume"),
+        sa.ForeignKeyConstraint(
+            ["account_id", "site_id", "sector_id", "primary_keyword_id"],
+            [f"keyword.{name}" for name in SECTOR_KEY],
+            name="cluster_primary_keyword_fkey",
+            use_alter=True,  # cluster and keyword point at each other
+        ),
+        _one_of("status", ("new", "mapped")),
+    )
+
+    name: Mapped[str] = mapped_column(sa.Text, nullable=False)
+    description: Mapped[str] = _text()
+    primary_keyword_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
+    keyword_count: Mapped[int] = mapped_column(sa.BigInteger, nullable=False, server_default="0")
+    volume: Mapped[int] = mapped_column(sa.BigInteger, nullable=False, server_default="0")
+    difficulty: Mapped[float | None] = mapped_column(sa.Double)
+    idea_count: Mapped[int] = mapped_column(sa.BigInteger, nullable=False, server_default="0")
+    content_count: Mapped[int] = mapped_column(sa.BigInteger, nullable=False, server_default="0")
+    status: Mapped[str] = mapped_column(sa.Text, nullable=False, server_default="new")
+    disabled: Mapped[bool] = mapped_column(sa.Boolean, nullable=False, server_default=sa.false())
+    step_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
+
+
+class ContentIdea(SectorRow, Editable, SoftDeleted, Base):
+    """Something worth writing, with where it came from."""
+
+    __tablename__ = "content_idea"
+    __table_args__ = (
+        sa.UniqueConstraint(*SECTOR_KEY, name="content_idea_sector_key"),
+        sa.Index("content_idea_cluster_idx", "account_id", "cluster_id"),
+        sa.Index("content_idea_title_idx", "account_id", "site_id", sa.text("lower(title)")),
+        sa.Index(
+            "content_idea_content_idx",
+            *("account_id", "content_id"),
+            postgresql_where=sa.text("content_id IS NOT NULL"),
+        ),
+        tenancy.within_sector("cluster", "cluster_id"),
+        _one_of("content_type", CONTENT_TYPES),
+        _one_of("content_structure", CONTENT_STRUCTURES),
+        _one_of("status", ("new", "queued", "completed")),
+        sa.CheckConstraint("estimated_word_count >= 0", name="estimated_word_count"),
+    )
+
+    cluster_id: Mapped[UUID] = mapped_column(sa.Uuid, nullable=False)
+    title: Mapped[str] = mapped_column(sa.Text, nullable=False)
+    content_type: Mapped[str] = mapped_column(sa.Text, nullable=False, server_default="post")
+    content_structure: Mapped[str] = mapped_column(sa.Text, nullable=False, server_default="article")
+    primary_keyword: Mapped[str] = _text()
+    audience: Mapped[str] = _text()
+    tone: Mapped[str] = _text()
+    estimated_word_count: Mapped[int] = mapped_column(sa.Integer, nullable=False, server_default="0")
+    brief: Mapped[str] = _text()
+    call_to_action: Mapped[str] = _text()
+    outline: Mapped[list[Any]] = mapped_column(JSONB, nullable=False, server_default=sa.text("'[]'::jsonb"))
+    language: Mapped[str] = _text()
+    priority: Mapped[int] = mapped_column(sa.Integer, nullable=False, server_default="0")
+    assigned_user_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
+    needs_review: Mapped[bool] = mapped_column(sa.Boolean, nullable=False, server_default=sa.false())
+    status: Mapped[str] = mapped_column(sa.Text, nullable=False, server_default="new")
+    disabled: Mapped[bool] = mapped_column(sa.Boolean, nullable=False, server_default=sa.false())
+    content_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
+    published_url: Mapped[str] = _text()
+    provider: Mapped[str] = _text()
+    provenance: Mapped[dict[str, Any]] = mapped_column(JSONB, nullable=False, server_default=sa.text("'{}'::jsonb"))
+    step_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
+    run_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
+
+
+class ContentIdeaKeyword(Base):
+    """Which keywords an idea covers, the first being the one it aims at."""
+
+    __tablename__ = "content_idea_keyword"
+    __table_args__ = (
+        _named("content_idea_keyword_idea_fkey", tenancy.within_sector("content_idea", "content_idea_id")),
+        _named("content_idea_keyword_keyword_fkey", tenancy.within_sector("keyword", "keyword_id")),
+        sa.Index("content_idea_keyword_keyword_idx", "account_id", "keyword_id"),
+    )
+    tenant_key: ClassVar[tuple[str, ...]] = SectorRow.tenant_key
+
+    account_id: Mapped[UUID] = mapped_column(sa.Uuid, primary_key=True)
+    content_idea_id: Mapped[UUID] = mapped_column(sa.Uuid, primary_key=True)
+    keyword_id: Mapped[UUID] = mapped_column(sa.Uuid, primary_key=True)
+    site_id: Mapped[UUID] = mapped_column(sa.Uuid, nullable=False)
+    sector_id: Mapped[UUID] = mapped_column(sa.Uuid, nullable=False)
+    position: Mapped[int] = mapped_column(sa.Integer, nullable=False)
+
+
+class KeywordImport(SectorRow, Base):
+    """One import of a file and how it went."""
+
+    __tablename__ = "keyword_import"
+    __table_args__ = (
+        sa.UniqueConstraint("account_id", "site_id", "id", name="keyword_import_site_key"),
+        _one_of("status", ("running", "completed", "failed")),
+    )
+
+    filename: Mapped[str] = _text()
+    layout: Mapped[str] = _text()
+    status: Mapped[str] = mapped_column(sa.Text, nullable=False, server_default="running")
+    line_count: Mapped[int] = mapped_column(sa.BigInteger, nullable=False, server_default="0")
+    created_count: Mapped[int] = mapped_column(sa.BigInteger, nullable=False, server_default="0")
+    updated_count: Mapped[int] = mapped_column(sa.BigInteger, nullable=False, server_default="0")
+    unchanged_count: Mapped[int] = mapped_column(sa.BigInteger, nullable=False, server_default="0")
+    skipped_count: Mapped[int] = mapped_column(sa.BigInteger, nullable=False, server_default="0")
+    note_count: Mapped[int] = mapped_column(sa.BigInteger, nullable=False, server_default="0")
+    error: Mapped[str] = _text()
+    step_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
+    update_time: Mapped[datetime] = mapped_column(
+        sa.DateTime(timezone=True), server_default=sa.func.now(), nullable=False, sort_order=901
+    )
+
+
+class ImportSkippedLine(SiteRow, Base):
+    """A line that an import left out."""
+
+    __tablename__ = "import_skipped_line"
+    __table_args__ = (
+        _named("import_skipped_line_import_fkey", tenancy.within_site("keyword_import", "keyword_import_id")),
+        sa.Index("import_skipped_line_import_idx", "account_id", "keyword_import_id", "line"),
+    )
+
+    keyword_import_id: Mapped[UUID] = mapped_column(sa.Uuid, nullable=False)
+    line: Mapped[int] = mapped_column(sa.BigInteger, nullable=False)
+    reason: Mapped[str] = mapped_column(sa.Text, nullable=False)
+    text: Mapped[str] = _text()
+
+
+class AccountLimit(Base):
+    """How many keywords an account may have, and has; the row is what everybody who adds some queues at.
+
+    A trigger counts: a passport sees one site's keywords, so nobody could count the account's.
+    """
+
+    __tablename__ = "account_limit"
+    tenant_key: ClassVar[tuple[str, ...]] = AccountRow.tenant_key
+
+    account_id: Mapped[UUID] = mapped_column(sa.Uuid, primary_key=True)
+    plan: Mapped[str] = mapped_column(sa.Text, nullable=False, server_default=FREE_PLAN)
+    max_keywords: Mapped[int] = mapped_column(sa.BigInteger, nullable=False, server_default=str(FREE_KEYWORDS_MAX))
+    keyword_count: Mapped[int] = mapped_column(sa.BigInteger, nullable=False, server_default="0")
+
+
+def applying(figure: str) -> sa.ColumnElement[Any]:
+    """Return a keyword's own figure ("volume", "difficulty"), or the library's where the site has none."""
+    keyword, seed, private = Keyword.__table__, SeedKeyword.__table__, PrivateSeedKeyword.__table__
+    library = sa.select(seed.c[figure]).where(seed.c.id == keyword.c.seed_keyword_id)
+    own = sa.select(private.c[figure]).where(
+        private.c.account_id == keyword.c.account_id, private.c.id == keyword.c.private_seed_keyword_id
+    )
+    return sa.func.coalesce(
+        keyword.c[figure], library.correlate(keyword).scalar_subquery(), own.correlate(keyword).scalar_subquery()
+    )
+
+
+def idea_keywords() -> sa.ColumnElement[Any]:
+    """Return the texts of an idea's keywords, the one it aims at first."""
+    idea, link, keyword = ContentIdea.__table__, ContentIdeaKeyword.__table__, Keyword.__table__
+    texts = sa.select(sa.func.array_agg(aggregate_order_by(keyword.c.text, link.c.position), type_=ARRAY(sa.Text)))
+    joined = texts.select_from(
+        link.join(keyword, (keyword.c.account_id == link.c.account_id) & (keyword.c.id == link.c.keyword_id))
+    )
+    mine = joined.where(link.c.account_id == idea.c.account_id, link.c.content_idea_id == idea.c.id)
+    return mine.correlate(idea).scalar_subquery()
