@@ -139,8 +139,8 @@ class _Reader(HTMLParser):
         self._open: list[str] = []
         self._start = 0  # of the text of the innermost heading or paragraph, in `words`
         self._starts = [0]
-        for line in html.splitlines(keepends=True):
-            self._starts.append(self._starts[-1] + len(line))
+        for line in html.split("\n"):  # what the parser counts as a line; splitlines knows more of them
+            self._starts.append(self._starts[-1] + len(line) + 1)
         self.feed(html)
         self.close()
 

@@ -200,6 +200,12 @@ class TestPlaceImages:
         assert [placed.count(IDS[n]) for n in range(count)] == [1] * count
         assert clean(placed) == placed
 
+    @given(MARKUP)
+    def test_in_any_clean_text_the_result_is_clean(self, html: str) -> None:
+        placed = place_images(clean(html), self.images(2))
+        assert IDS[0] in placed
+        assert clean(placed) == placed
+
     def test_placing_again_changes_nothing(self) -> None:
         placed = place_images(self.BODY, self.images(3))
         assert place_images(placed, self.images(3)) == placed
