@@ -1,0 +1,238 @@
+"""The ledger: what an account has, where it came from, what is set aside, and every change there ever was.
+
+Only the functions of `migrations/sql/` write these tables; each locks the account's row first.
+"""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from chassis.tenancy import AccountRow, SiteRow, within_account, within_site
+from services.billing.models.base import (
+    Base,
+    facts,
+    instant,
+    instant_or_none,
+    now_by_default,
+    one_of,
+    whole,
+    words,
+)
+
+KEY_LENGTH = "length(key) BETWEEN 1 AND 200"
+
+
+def credit_cost_id() -> Mapped[UUID | None]:
+    """Return the column of a frozen price version; NULL where the price was a constant of `domain`."""
+    return mapped_column(sa.Uuid, sa.ForeignKey("credit_cost.id"))
+
+
+class CreditAccount(Base):
+    """An account's balance, kept beside the transactions that it is the fold of."""
+
+    __tablename__ = "credit_account"
+    __table_args__ = (
+        sa.CheckConstraint("posted - held >= 0", name="available"),
+        sa.CheckConstraint("held >= 0", name="held"),
+    )
+    tenant_key = ("account_id",)
+
+    account_id: Mapped[UUID] = mapped_column(sa.Uuid, primary_key=True)
+    posted: Mapped[int] = whole()
+    held: Mapped[int] = whole()
+    transaction_count: Mapped[int] = whole()
+    create_time: Mapped[datetime] = now_by_default()
+    update_time: Mapped[datetime] = now_by_default()
+
+
+class CreditGrant(AccountRow, Base):
+    """Credits that came together and end together. `held` of what remains is pinned by open holds."""
+
+    __tablename__ = "credit_grant"
+    __table_args__ = (
+        sa.UniqueConstraint("account_id", "key"),
+        sa.CheckConstraint(KEY_LENGTH, name="key"),
+        one_of("kind", "plan", "bonus", "promotional"),
+        sa.CheckConstraint("credits > 0 AND remaining BETWEEN 0 AND credits", name="remaining"),
+        sa.CheckConstraint("held BETWEEN 0 AND remaining", name="held"),
+        sa.CheckConstraint("expire_time > effective_time", name="expire_time"),
+        sa.Index("credit_grant_left_idx", "account_id", postgresql_where=sa.text("remaining > 0")),
+    )
+
+    key: Mapped[str] = mapped_column(sa.Text, nullable=False)
+    kind: Mapped[str] = mapped_column(sa.Text, nullable=False)
+    priority: Mapped[int] = mapped_column(sa.Integer, nullable=False)  # the smaller is used first
+    credits: Mapped[int] = whole(default=None)
+    remaining: Mapped[int] = whole(default=None)
+    held: Mapped[int] = whole()
+    description: Mapped[str] = words()
+    effective_time: Mapped[datetime] = instant()
+    expire_time: Mapped[datetime | None] = instant_or_none()
+
+
+class Quote(SiteRow, Base):
+    """What a run will cost: likely and at the very most, and what was used of it."""
+
+    __tablename__ = "quote"
+    __table_args__ = (
+        sa.UniqueConstraint("account_id", "site_id", "id"),
+        sa.UniqueConstraint("account_id", "site_id", "key"),
+        sa.CheckConstraint(KEY_LENGTH, name="key"),
+        sa.CheckConstraint("expected_credits >= 0 AND limit_credits >= 0 AND max_credits >= 0", name="credits"),
+        sa.CheckConstraint("captured_credits >= 0 AND held_credits >= 0", name="used"),
+        sa.CheckConstraint("captured_credits + held_credits <= limit_credits", name="limit"),
+        sa.CheckConstraint("(run_id IS NULL) = (accept_time IS NULL)", name="accept_time"),
+    )
+
+    key: Mapped[str] = mapped_column(sa.Text, nullable=False)
+    request: Mapped[dict[str, Any]] = mapped_column(JSONB, nullable=False)  # what the key was used with
+    expected_credits: Mapped[int] = whole(default=None)
+    limit_credits: Mapped[int] = whole(default=None)
+    max_credits: Mapped[int] = whole()
+    captured_credits: Mapped[int] = whole()
+    held_credits: Mapped[int] = whole()
+    run_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
+    accept_time: Mapped[datetime | None] = instant_or_none()
+    expire_time: Mapped[datetime] = instant()
+
+
+class QuoteLine(SiteRow, Base):
+    """One kind of work in a quote, at the price of then."""
+
+    __tablename__ = "quote_line"
+    __table_args__ = (
+        within_site("quote", "quote_id"),
+        sa.UniqueConstraint("account_id", "quote_id", "position"),
+        sa.CheckConstraint("pieces >= 0 AND expected_quantity BETWEEN 0 AND limit_quantity", name="quantity"),
+    )
+
+    quote_id: Mapped[UUID] = mapped_column(sa.Uuid, nullable=False)
+    position: Mapped[int] = mapped_column(sa.Integer, nullable=False)
+    stage: Mapped[int] = mapped_column(sa.Integer, nullable=False)
+    operation: Mapped[str] = mapped_column(sa.Text, nullable=False)
+    expected_quantity: Mapped[int] = whole(default=None)
+    limit_quantity: Mapped[int] = whole(default=None)
+    pieces: Mapped[int] = whole(default=None)
+    expected_credits: Mapped[int] = whole(default=None)
+    limit_credits: Mapped[int] = whole(default=None)
+    credit_cost_id: Mapped[UUID | None] = credit_cost_id()
+
+
+class Hold(SiteRow, Base):
+    """Credits set aside for one piece of work at a frozen price.
+
+    A hold without a quote is a release that came before its reservation: it keeps a late reservation from being made.
+    """
+
+    __tablename__ = "hold"
+    __table_args__ = (
+        within_site("quote", "quote_id"),
+        sa.UniqueConstraint("account_id", "site_id", "id"),
+        sa.UniqueConstraint("account_id", "site_id", "key"),
+        sa.CheckConstraint(KEY_LENGTH, name="key"),
+        one_of("state", "open", "captured", "released", "expired"),
+        sa.CheckConstraint("quote_id IS NOT NULL OR (state IN ('released', 'expired') AND credits = 0)", name="quote"),
+        sa.CheckConstraint("captured_credits BETWEEN 0 AND credits", name="captured_credits"),
+        sa.CheckConstraint("captured_credits = 0 OR state = 'captured'", name="captured"),
+        sa.CheckConstraint("(state = 'open') = (close_time IS NULL)", name="close_time"),
+        sa.Index("hold_open_idx", "account_id", "quote_id", postgresql_where=sa.text("state = 'open'")),
+    )
+
+    key: Mapped[str] = mapped_column(sa.Text, nullable=False)
+    state: Mapped[str] = mapped_column(sa.Text, nullable=False)
+    quote_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
+    run_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
+    step_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
+    operation: Mapped[str] = words()
+    quantity: Mapped[int] = whole()
+    credit_cost_id: Mapped[UUID | None] = credit_cost_id()
+    unit_size: Mapped[int] = whole(default=1)
+    unit_credits: Mapped[int] = whole()
+    credits: Mapped[int] = whole()
+    captured_credits: Mapped[int] = whole()
+    close_time: Mapped[datetime | None] = instant_or_none()
+
+
+class HoldGrant(Base):
+    """How much of which grant a hold pins, in the order they are used."""
+
+    __tablename__ = "hold_grant"
+    __table_args__ = (
+        within_account("hold", "hold_id"),
+        within_account("credit_grant", "grant_id"),
+        sa.CheckConstraint("credits > 0 AND captured_credits BETWEEN 0 AND credits", name="credits"),
+        sa.Index("hold_grant_grant_idx", "account_id", "grant_id"),
+    )
+    tenant_key = ("account_id",)
+
+    account_id: Mapped[UUID] = mapped_column(sa.Uuid, primary_key=True)
+    hold_id: Mapped[UUID] = mapped_column(sa.Uuid, primary_key=True)
+    grant_id: Mapped[UUID] = mapped_column(sa.Uuid, primary_key=True)
+    position: Mapped[int] = mapped_column(sa.Integer, nullable=False)
+    credits: Mapped[int] = whole(default=None)
+    captured_credits: Mapped[int] = whole()
+
+
+class CreditTransaction(AccountRow, Base):
+    """A change of the balance. Never changed itself: a trigger refuses it to everybody."""
+
+    __tablename__ = "credit_transaction"
+    __table_args__ = (
+        sa.ForeignKeyConstraint(["account_id", "site_id"], ["site_ref.account_id", "site_ref.site_id"]),
+        within_account("hold", "hold_id"),
+        within_account("credit_grant", "grant_id"),
+        within_account("credit_transaction", "reversal_of"),
+        sa.UniqueConstraint("account_id", "number"),
+        one_of("kind", "purchase", "subscription", "refund", "deduction", "adjustment", "promotion", "expiry"),
+        sa.CheckConstraint("amount <> 0 AND balance_after >= 0", name="amount"),
+        sa.CheckConstraint("kind NOT IN ('deduction', 'expiry') OR amount < 0", name="sign"),
+        sa.Index("credit_transaction_hold_idx", "account_id", "hold_id"),
+    )
+
+    number: Mapped[int] = whole(default=None)
+    kind: Mapped[str] = mapped_column(sa.Text, nullable=False)
+    amount: Mapped[int] = whole(default=None)
+    balance_after: Mapped[int] = mapped_column(sa.BigInteger, nullable=False)
+    operation: Mapped[str] = words()
+    description: Mapped[str] = words()
+    site_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
+    run_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
+    step_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
+    hold_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
+    grant_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
+    credit_cost_id: Mapped[UUID | None] = credit_cost_id()
+    reversal_of: Mapped[UUID | None] = mapped_column(sa.Uuid)
+    details: Mapped[dict[str, Any]] = facts()
+
+
+class CreditUsage(SiteRow, Base):
+    """What some work used, written with its capture."""
+
+    __tablename__ = "credit_usage"
+    __table_args__ = (
+        within_site("hold", "hold_id"),
+        sa.UniqueConstraint("account_id", "hold_id"),
+        sa.CheckConstraint("quantity >= 0 AND credits >= 0", name="credits"),
+        sa.CheckConstraint("input_tokens >= 0 AND output_tokens >= 0", name="tokens"),
+        sa.Index("credit_usage_run_idx", "account_id", "run_id"),
+    )
+
+    hold_id: Mapped[UUID] = mapped_column(sa.Uuid, nullable=False)
+    operation: Mapped[str] = mapped_column(sa.Text, nullable=False)
+    quantity: Mapped[int] = whole(default=None)
+    credits: Mapped[int] = whole(default=None)
+    credit_cost_id: Mapped[UUID | None] = credit_cost_id()
+    run_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
+    step_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
+    object_kind: Mapped[str] = words()
+    object_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
+    provider: Mapped[str] = words()
+    model: Mapped[str] = words()
+    input_tokens: Mapped[int] = whole()
+    output_tokens: Mapped[int] = whole()
+    cost_usd_micro: Mapped[int | None] = mapped_column(sa.BigInteger)  # what the provider charges us
+    details: Mapped[dict[str, Any]] = facts()
