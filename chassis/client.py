@@ -73,6 +73,26 @@ class Remote:
             time.sleep(pause or 0)
         raise AssertionError("the loop ends by returning or raising")
 
+    def call_path(
+        self,
+        path: str,
+        request: Any,
+        answer_type: type[Any],
+        passport: Passport,
+        *,
+        deadline_s: float = DEADLINE_S,
+        repeatable: bool = False,
+    ) -> Any:
+        """Call a method by its path, "/igny8.ai.v1.AiService/Complete"; else as `call`.
+
+        Raises:
+            Fault: as the other service raised it, or Unavailable.
+        """
+        method = self.channel.unary_unary(
+            path, request_serializer=type(request).SerializeToString, response_deserializer=answer_type.FromString
+        )
+        return self.call(method, request, passport, deadline_s=deadline_s, repeatable=repeatable)
+
     def close(self) -> None:
         """Close the channel."""
         self.channel.close()

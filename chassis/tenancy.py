@@ -128,6 +128,14 @@ class TenantBase(DeclarativeBase):
             table.append_constraint(ForeignKeyConstraint(columns, [f"{target}.{name}" for name in columns]))
 
 
+def table_of(row: type[DeclarativeBase]) -> Table:
+    """Return the table of a row class, for Core statements."""
+    table = row.__table__
+    if not isinstance(table, Table):
+        raise TypeError(f"{row.__name__} has no table of its own")
+    return table
+
+
 class AccountRow:
     """A row of an account."""
 

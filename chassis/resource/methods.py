@@ -1,7 +1,7 @@
 """The five standard methods over any declared resource, as one reads them in the AIPs (131 to 135, 148, 164)."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, cast
 from uuid import UUID
@@ -28,7 +28,8 @@ class HasDatabase(Protocol):
     database: Database
 
 
-Method = Callable[[Any, Any, Any], Any]
+Method = Any
+"""A function of (servicer, request, context); each generated base class has its own types for the last two."""
 
 
 def snake(name: str) -> str:

@@ -1,0 +1,214 @@
+"""One step from where it stands to its end, phase by phase; every phase is idempotent and checkpointed before the next.
+
+    prepare   the owner prepares a call to a model                 (stored: job)
+    reserve   billing sets the worst price aside                   (stored: reserved; key = step and reservation number)
+    call      the ai service calls a model                         (stored: answer; request id = step and attempt)
+    apply     the owner does the work or stores the answer         (checkpointed as sent before it is sent)
+    capture   billing takes what was really used                   (stored with the end of the step)
+
+A phase that a function does not need is passed over. Until Apply is sent the step follows its run: paused, it lets go;
+cancelled, it ends. Once Apply was sent it only goes forward.
+"""
+
+import asyncio
+import logging
+import random
+from dataclasses import dataclass
+from typing import Any
+
+from chassis.database import Database
+from chassis.errors import Fault, Internal
+from chassis.passport import Passport
+from services.orchestrator import clients
+from services.orchestrator.clients import AsyncPeers
+from services.orchestrator.domain import FUNCTIONS, PLAN_STAGE, Function, backoff_s, is_refusal, judge
+from services.orchestrator.engine import claims, ending, planning
+from services.orchestrator.engine.claims import Held, LeaseLost
+from services.orchestrator.passports import SiteBook, of_run
+
+log = logging.getLogger(__name__)
+
+
+class _LetGo(Exception):
+    """The run is not running: the step must not begin another phase."""
+
+
+@dataclass(frozen=True)
+class Carrier:
+    """Carries steps.
+
+    Args:
+        database: under the sweep role.
+        peers: the other services.
+        sites: which sites are active.
+        chance: for the jitter of waits.
+    """
+
+    database: Database
+    peers: AsyncPeers
+    sites: SiteBook
+    chance: random.Random
+
+    async def carry(self, held: Held) -> None:
+        """Carry a step as far as it goes now: to its end, or to where it waits. Never raises for a step's failure."""
+        try:
+            await self._phases(held)
+        except LeaseLost:
+            log.info("step %s is carried by another worker now", held.id)
+        except _LetGo:
+            await self._quietly(held, self._unwind(held))
+        except Fault as fault:
+            await self._quietly(held, self._failed(held, fault))
+
+    async def _phases(self, held: Held) -> None:
+        if held.function == PLAN_STAGE:
+            await self._plan(held)
+            return
+        function = FUNCTIONS[held.function]
+        passport = await self._passport(held)
+        if not held.apply_sent:
+            await self._until_apply(held, function, passport)
+        if held.applied is None:
+            await self._apply(held, function, passport)
+        credits = await self._capture(held, passport) if function.operation else 0
+        await self._do(ending.succeed, held, credits)
+
+    async def _until_apply(self, held: Held, function: Function, passport: Passport) -> None:
+        self._check(held)
+        if function.model and held.job is None:
+            call = clients.prepare_work(function.owner, held.id, function.name, held.subject_id, held.options)
+            job = await self.peers.send(call, passport)
+            limit = int(job.get("limit_quantity", held.limit_quantity))
+            await self._checkpoint(held, job=job, limit_quantity=limit, phase="reserve")
+        if function.operation:
+            await self._reserve(held, function, passport)
+        if function.model and held.answer is None:
+            await self._checkpoint(held, phase="call")
+            call = clients.ask_model(function.model, f"{held.id}:{held.attempt}", held.job or {})
+            await self._checkpoint(held, answer=await self.peers.send(call, passport))
+        await self._checkpoint(held, apply_sent=True, phase="apply")
+
+    async def _reserve(self, held: Held, function: Function, passport: Passport) -> None:
+        quote_id = held.billing_quote_id
+        if quote_id is None:
+            raise Internal(f"Run {held.key.run_id} has priced work and no quote.")
+        if (
+            not held.reserved
+        ):  # "may be reserved", written before it is: whoever comes after a crash asks for the same hold
+            await self._checkpoint(held, reserved=True, phase="reserve")
+        call = clients.reserve(
+            held.reservation_key, quote_id, function.operation, held.limit_quantity, held.key.run_id, held.id
+        )
+        await self.peers.send(call, passport)
+
+    async def _apply(self, held: Held, function: Function, passport: Passport) -> None:
+        call = clients.apply_work(
+            function.owner,
+            held.id,
+            held.key.run_id,
+            function.name,
+            held.subject_id,
+            held.options,
+            held.answer,
+            function.deadline_s,
+        )
+        try:
+            applied = await self.peers.send(call, passport)
+        except Fault as fault:
+            if is_refusal(fault.reason, fault.code.name):
+                await self._checkpoint(held, check=False, apply_sent=False)
+            raise
+        await self._checkpoint(held, check=False, applied=applied, phase="capture")
+
+    async def _capture(self, held: Held, passport: Passport) -> int:
+        applied = held.applied or {}
+        quantity = min(int(applied["actual_quantity"]), held.limit_quantity)
+        origin = (held.answer or {}).get("provenance", {})
+        call = clients.capture(held.reservation_key, quantity, held.subject_kind, held.subject_id, origin)
+        return await self.peers.send(call, passport)
+
+    async def _plan(self, held: Held) -> None:
+        self._check(held)
+        passport = await self._passport(held)
+        await planning.plan_stage(self.database, self.peers, held, passport)
+
+    async def _failed(self, held: Held, fault: Fault) -> None:
+        held_by_others = int(fault.metadata.get("held_by_others", "0") or 0)
+        verdict = judge(fault.reason, fault.code.name, held.attempt, held_by_others=held_by_others)
+        if held.apply_sent and verdict.action != "retry":
+            verdict = judge("UNAVAILABLE", "UNAVAILABLE", held.attempt)
+        log.warning("step %s (%s): %s: %s -> %s", held.id, held.function, fault.reason, fault.message, verdict.action)
+        if verdict.action == "fail":
+            await self._give_up(held, fault)
+        elif verdict.action == "pause":
+            await self._do(ending.pause_run, held, verdict.pause_reason, fault.message)
+            held.run_status = "paused"
+            await self._unwind(held)
+        else:
+            wait = max(backoff_s(held.failures, self.chance), fault.retry_after_s or 0.0)
+            if verdict.action == "wait":
+                wait = 0.5 + self.chance.random()
+                await self._release(held)
+            await self._do(ending.wait, held, wait, fault, again=verdict.action == "again")
+
+    async def _give_up(self, held: Held, fault: Fault) -> None:
+        await self._release(held)
+        await self._abandon(held, fault.message, failed=True)
+        await self._do(ending.fail, held, fault)
+
+    async def _unwind(self, held: Held) -> None:
+        """Let go of a step that must not begin another phase: nothing stays reserved, and no item looks busy."""
+        if held.apply_sent:
+            return
+        await self._release(held)
+        await self._abandon(held, "", failed=False)
+        if held.run_status == "paused":
+            await self._do(ending.lay_down, held)
+        else:
+            await self._do(ending.cancel, held)
+
+    async def _release(self, held: Held) -> None:
+        if not held.reserved:
+            return
+        account, site = (
+            held.key.account_id,
+            await self.sites.ask_async(self.peers, held.key.account_id, held.key.site_id),
+        )
+        await self.peers.send(clients.release(held.reservation_key), of_run(account, site, held.key.run_id))
+        await self._checkpoint(held, check=False, reserved=False, reservation=held.reservation + 1)
+
+    async def _abandon(self, held: Held, error: str, *, failed: bool) -> None:
+        function = FUNCTIONS.get(held.function)
+        if function is None or not function.model:
+            return
+        call = clients.abandon_work(function.owner, held.id, function.name, held.subject_id, error, failed=failed)
+        try:
+            await self.peers.send(call, await self._passport(held))
+        except Fault as fault:
+            if not is_refusal(fault.reason, fault.code.name):  # the item is gone: nothing looks busy any more
+                raise
+
+    async def _passport(self, held: Held) -> Passport:
+        site = await self.sites.ask_async(self.peers, held.key.account_id, held.key.site_id)
+        return of_run(held.key.account_id, site, held.key.run_id)
+
+    async def _checkpoint(self, held: Held, *, check: bool = True, **values: Any) -> None:
+        await asyncio.to_thread(claims.checkpoint, self.database, held, **values)
+        if check and not held.apply_sent:
+            self._check(held)
+
+    async def _do(self, act: Any, held: Held, *arguments: Any, **named: Any) -> None:
+        await asyncio.to_thread(act, self.database, held, *arguments, **named)
+
+    async def _quietly(self, held: Held, act: Any) -> None:
+        """Do what follows a failure; when that fails too, the lease runs out and the step is taken up again."""
+        try:
+            await act
+        except LeaseLost:
+            log.info("step %s is carried by another worker now", held.id)
+        except Fault as fault:
+            log.warning("step %s waits for its lease to end: %s", held.id, fault.message)
+
+    def _check(self, held: Held) -> None:
+        if held.run_status != "running":
+            raise _LetGo

@@ -1,0 +1,201 @@
+"""How a step ends or waits, and what follows for its stage and run: each in one transaction under the step's fence."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from chassis.database import Database
+from chassis.errors import Fault
+from chassis.tenancy import table_of
+from services.orchestrator import repository
+from services.orchestrator.domain import FUNCTIONS
+from services.orchestrator.engine.claims import Held, write
+from services.orchestrator.models import Run, RunStage, Step
+
+run, stage, step = table_of(Run), table_of(RunStage), table_of(Step)
+
+
+def succeed(database: Database, held: Held, credits: int) -> None:
+    """End a step well, count it, and close its stage when it was the last.
+
+    Raises:
+        LeaseLost: another worker has it.
+    """
+    applied = held.applied or {}
+    made, notes = applied.get("made", []), applied.get("notes", [])
+    with database.untenanted() as connection:
+        lock_run(connection, held)
+        write(connection, held, status="succeeded", phase="done", credits=credits, error="", error_reason="")
+        counts = {
+            "succeeded": stage.c.succeeded + 1,
+            "credits": stage.c.credits + credits,
+            "made": stage.c.made + len(made),
+        }
+        _count(connection, held, counts)
+        paid = sa.update(run).where(*_this_run(held)).values(captured_credits=run.c.captured_credits + credits)
+        connection.execute(paid)
+        payload = {"credits": credits, "made": made, "notes": notes, "function": held.function, "label": held.label}
+        _event(connection, held, "step_succeeded", held.label, payload)
+        close_stage_if_done(connection, held)
+
+
+def fail(database: Database, held: Held, fault: Fault) -> None:
+    """End a step for good, say why, and close its stage when it was the last.
+
+    Raises:
+        LeaseLost: another worker has it.
+    """
+    with database.untenanted() as connection:
+        lock_run(connection, held)
+        write(connection, held, status="failed", phase="done", error=fault.message[:2000], error_reason=fault.reason)
+        _count(connection, held, {"failed": stage.c.failed + 1})
+        payload = {"reason": fault.reason, "function": held.function, "label": held.label}
+        _event(connection, held, "step_failed", f"{held.label}: {fault.message}"[:2000], payload)
+        close_stage_if_done(connection, held)
+
+
+def cancel(database: Database, held: Held) -> None:
+    """End a step that will never be applied, because its run was cancelled.
+
+    Raises:
+        LeaseLost: another worker has it.
+    """
+    with database.untenanted() as connection:
+        lock_run(connection, held)
+        write(connection, held, status="cancelled", phase="done")
+        _count(connection, held, {"cancelled": stage.c.cancelled + 1})
+
+
+def lay_down(database: Database, held: Held) -> None:
+    """Put a step of a paused run back; it is claimed again when the run is resumed.
+
+    Raises:
+        LeaseLost: another worker has it.
+    """
+    with database.untenanted() as connection:
+        write(connection, held, status="ready", due=sa.func.now())
+
+
+def wait(database: Database, held: Held, seconds: float, fault: Fault, *, again: bool) -> None:
+    """Let a step wait before it is tried again; `again` asks the model anew, under the next attempt's id.
+
+    Raises:
+        LeaseLost: another worker has it.
+    """
+    values: dict[str, Any] = {
+        "failures": held.failures + 1,
+        "error": fault.message[:2000],
+        "error_reason": fault.reason,
+    }
+    if again:
+        values |= {"attempt": held.attempt + 1, "answer": sa.null()}
+    due = sa.func.now() + sa.func.make_interval(0, 0, 0, 0, 0, 0, seconds)
+    with database.untenanted() as connection:
+        write(connection, held, status="ready", due=due, **values)
+
+
+def pause_run(database: Database, held: Held, reason: str, message: str) -> None:
+    """Pause the run of a step that found no budget. The step itself is laid down by the caller."""
+    with database.untenanted() as connection:
+        lock_run(connection, held)
+        where = (*_this_run(held), run.c.status == "running")
+        values = {"status": "paused", "pause_reason": reason, "update_time": sa.func.now()}
+        if connection.execute(sa.update(run).where(*where).values(values)).rowcount:
+            repository.add_event(connection, held.key, "run_paused", message, payload={"reason": reason})
+
+
+def close_stage_if_done(connection: sa.Connection, held: Held) -> None:
+    """Close the step's stage when nothing of it is open, and open the next one or end the run, in this transaction."""
+    current = connection.execute(sa.select(stage).where(*this_stage(held))).one()
+    if current.state != "open" or _has_open_steps(connection, held):
+        return
+    closed = {"state": "closed", "end_time": sa.func.now()}
+    connection.execute(sa.update(stage).where(*this_stage(held)).values(closed))
+    _event(connection, held, "stage_closed", _summary(current), _stage_payload(current))
+    upcoming = sa.select(stage).where(*_stages(held), stage.c.place == held.place + 1)
+    following = connection.execute(upcoming).one_or_none()
+    if following is None:
+        _end_run(connection, held)
+    else:
+        _open_stage(connection, held, following)
+
+
+def _open_stage(connection: sa.Connection, held: Held, following: sa.Row[Any]) -> None:
+    target = (*_stages(held), stage.c.place == following.place)
+    values = {"state": "planning", "start_time": sa.func.now()}
+    connection.execute(sa.update(stage).where(*target).values(values))
+    current = {"current_stage": following.stage, "update_time": sa.func.now()}
+    connection.execute(sa.update(run).where(*_this_run(held)).values(current))
+    label = f"Plan {FUNCTIONS[following.function].name}"
+    repository.insert_planning_step(connection, held.key, following.place, following.stage, label)
+
+
+def _end_run(connection: sa.Connection, held: Held) -> None:
+    """End the run: well, or as failed when nothing of it went well and something failed."""
+    totals = connection.execute(
+        sa.select(sa.func.sum(stage.c.succeeded).label("succeeded"), sa.func.sum(stage.c.failed).label("failed")).where(
+            *_stages(held)
+        )
+    ).one()
+    failed = totals.failed > 0 and totals.succeeded == 0
+    error = _first_error(connection, held) if failed else ""
+    repository.set_status(
+        connection, held.key, "failed" if failed else "completed", end_time=sa.func.now(), error=error
+    )
+    kind, message = ("run_failed", error) if failed else ("run_completed", "Completed.")
+    repository.add_event(connection, held.key, kind, message)
+
+
+def _first_error(connection: sa.Connection, held: Held) -> str:
+    where = (step.c.account_id == held.key.account_id, step.c.run_id == held.key.run_id, step.c.status == "failed")
+    return str(connection.execute(sa.select(step.c.error).where(*where).order_by(step.c.id).limit(1)).scalar_one())
+
+
+def _has_open_steps(connection: sa.Connection, held: Held) -> bool:
+    where = (
+        step.c.account_id == held.key.account_id,
+        step.c.run_id == held.key.run_id,
+        step.c.place == held.place,
+        step.c.status.in_(("ready", "running")),
+    )
+    return connection.execute(sa.select(sa.literal(1)).where(*where).limit(1)).first() is not None
+
+
+def lock_run(connection: sa.Connection, held: Held) -> None:
+    """Lock the run's row, so that two last steps of a stage end one after the other and one of them closes it."""
+    connection.execute(sa.select(run.c.id).where(*_this_run(held)).with_for_update())
+
+
+def _count(connection: sa.Connection, held: Held, values: Mapping[str, Any]) -> None:
+    if held.function in FUNCTIONS:  # the step that plans a stage is not one of its items
+        connection.execute(sa.update(stage).where(*this_stage(held)).values(dict(values)))
+
+
+def _event(connection: sa.Connection, held: Held, kind: str, message: str, payload: Mapping[str, Any]) -> None:
+    repository.add_event(connection, held.key, kind, message, stage_number=held.stage, step_id=held.id, payload=payload)
+
+
+def _summary(row: sa.Row[Any]) -> str:
+    parts = [f"{row.succeeded} of {row.planned} done"]
+    parts += [f"{row.failed} failed"] if row.failed else []
+    parts += [f"{row.left_over} left for another run"] if row.left_over else []
+    return f"{row.function}: {', '.join(parts)}"
+
+
+def _stage_payload(row: sa.Row[Any]) -> dict[str, Any]:
+    names = ("function", "planned", "succeeded", "failed", "credits", "made", "left_over", "skip_reason")
+    return {name: getattr(row, name) for name in names}
+
+
+def _this_run(held: Held) -> tuple[sa.ColumnElement[bool], ...]:
+    return run.c.account_id == held.key.account_id, run.c.id == held.key.run_id
+
+
+def _stages(held: Held) -> tuple[sa.ColumnElement[bool], ...]:
+    return stage.c.account_id == held.key.account_id, stage.c.run_id == held.key.run_id
+
+
+def this_stage(held: Held) -> tuple[sa.ColumnElement[bool], ...]:
+    """Return the condition for the step's stage."""
+    return *_stages(held), stage.c.place == held.place

@@ -1,0 +1,176 @@
+"""Queries over runs, stages, steps and events, for people's calls (one tenant) and for the engine (the sweep role).
+
+Row level security decides what a connection sees; `RunKey` says whose rows are written.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from chassis.database import Transaction
+from chassis.ids import new_id
+from chassis.tenancy import table_of
+from services.orchestrator.domain import ACTIVE, PLAN_STAGE
+from services.orchestrator.models import AutomationConfig, Run, RunEvent, RunQuote, RunStage, Step
+
+run, stage, step = table_of(Run), table_of(RunStage), table_of(Step)
+event, quote, config = table_of(RunEvent), table_of(RunQuote), table_of(AutomationConfig)
+
+
+@dataclass(frozen=True)
+class RunKey:
+    """A run with its tenant."""
+
+    account_id: UUID
+    site_id: UUID
+    run_id: UUID
+
+    @property
+    def columns(self) -> dict[str, UUID]:
+        """The columns every row of the run carries."""
+        return {"account_id": self.account_id, "site_id": self.site_id, "run_id": self.run_id}
+
+
+def active_run(tx: Transaction, site_id: UUID) -> sa.Row[Any] | None:
+    """Return the site's automation run that is not finished, or None."""
+    where = (run.c.site_id == site_id, run.c.status.in_(ACTIVE), sa.not_(run.c.by_hand))
+    return tx.one(sa.select(run).where(*where))
+
+
+def read_run(tx: Transaction, run_id: UUID, *, lock: bool = False) -> sa.Row[Any] | None:
+    """Return a run, or None; with `lock`, hold it until the transaction ends."""
+    statement = sa.select(run).where(run.c.id == run_id)
+    return tx.one(statement.with_for_update() if lock else statement)
+
+
+def read_stages(tx: Transaction, run_ids: Sequence[UUID]) -> Sequence[sa.Row[Any]]:
+    """Return the stages of some runs in their order."""
+    return tx.all(sa.select(stage).where(stage.c.run_id.in_(run_ids)).order_by(stage.c.run_id, stage.c.place))
+
+
+def insert_run(tx: Transaction, values: Mapping[str, Any]) -> bool:
+    """Insert a run; return False when it exists already (the same quote was started twice)."""
+    row = {"account_id": tx.tenant.account_id, "site_id": tx.tenant.site_id, **values}
+    statement = insert(run).values(row).on_conflict_do_nothing(index_elements=["account_id", "id"])
+    return tx.execute(statement).rowcount == 1
+
+
+def insert_stages(connection: sa.Connection, key: RunKey, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert a run's stages."""
+    connection.execute(sa.insert(stage), [{**key.columns, "id": new_id(), **row} for row in rows])
+
+
+def insert_planning_step(connection: sa.Connection, key: RunKey, place: int, stage_number: int, label: str) -> None:
+    """Insert the step that plans a stage; its subject is the run, so that two openings write one row."""
+    values = {
+        **key.columns,
+        "id": new_id(),
+        "place": place,
+        "stage": stage_number,
+        "function": PLAN_STAGE,
+        "subject_id": key.run_id,
+        "subject_kind": "run",
+        "label": label,
+        "lane": "local",
+    }
+    connection.execute(insert(step).values(values).on_conflict_do_nothing())
+
+
+def add_event(
+    connection: sa.Connection,
+    key: RunKey,
+    kind: str,
+    message: str,
+    *,
+    stage_number: int = 0,
+    step_id: UUID | None = None,
+    payload: Mapping[str, Any] | None = None,
+) -> None:
+    """Append an event; the run's row is locked by it, so that positions have no gaps."""
+    counted = sa.update(run).where(*_is(key)).values(event_count=run.c.event_count + 1)
+    position = connection.execute(counted.returning(run.c.event_count)).scalar_one()
+    values = {
+        **key.columns,
+        "id": new_id(),
+        "position": position,
+        "kind": kind,
+        "stage": stage_number,
+        "step_id": step_id,
+        "message": message,
+        "payload": dict(payload or {}),
+    }
+    connection.execute(sa.insert(event).values(values))
+
+
+def read_events(tx: Transaction, run_id: UUID, after: int, limit: int) -> Sequence[sa.Row[Any]]:
+    """Return a run's events after a position, in order."""
+    statement = sa.select(event).where(event.c.run_id == run_id, event.c.position > after)
+    return tx.all(statement.order_by(event.c.position).limit(limit))
+
+
+def set_status(connection: sa.Connection, key: RunKey, status: str, **values: Any) -> None:
+    """Change a run's status and what goes with it."""
+    changes = {"status": status, "update_time": sa.func.now(), "revision": run.c.revision + 1, **values}
+    connection.execute(sa.update(run).where(*_is(key)).values(changes))
+
+
+def wake_steps(connection: sa.Connection, key: RunKey) -> None:
+    """Make a run's waiting steps due now, so that a resume or a cancel does not wait for a backoff."""
+    waiting = (*_of(step, key), step.c.status == "ready", step.c.due > sa.func.now())
+    connection.execute(sa.update(step).where(*waiting).values(due=sa.func.now()))
+
+
+def cancel_untouched_steps(connection: sa.Connection, key: RunKey) -> None:
+    """Cancel the steps that no worker has touched; the others are unwound by whoever holds them."""
+    where = (*_of(step, key), step.c.status == "ready", step.c.fence == 0)
+    cancelled = connection.execute(sa.update(step).where(*where).values(status="cancelled").returning(step.c.place))
+    for place, count in Counter(row.place for row in cancelled).items():
+        target = (*_of(stage, key), stage.c.place == place)
+        connection.execute(sa.update(stage).where(*target).values(cancelled=stage.c.cancelled + count))
+
+
+def _is(key: RunKey) -> tuple[sa.ColumnElement[bool], ...]:
+    return run.c.account_id == key.account_id, run.c.id == key.run_id
+
+
+def _of(table: sa.Table, key: RunKey) -> tuple[sa.ColumnElement[bool], ...]:
+    return table.c.account_id == key.account_id, table.c.run_id == key.run_id
+
+
+def insert_quote(tx: Transaction, values: Mapping[str, Any]) -> None:
+    """Insert a run's quote."""
+    tx.execute(sa.insert(quote).values(account_id=tx.tenant.account_id, site_id=tx.tenant.site_id, **values))
+
+
+def read_quote(tx: Transaction, quote_id: UUID) -> sa.Row[Any] | None:
+    """Return a run's quote, or None."""
+    return tx.one(sa.select(quote).where(quote.c.id == quote_id))
+
+
+def read_config(tx: Transaction, site_id: UUID) -> sa.Row[Any] | None:
+    """Return a site's settings, or None."""
+    return tx.one(sa.select(config).where(config.c.site_id == site_id))
+
+
+def write_config(tx: Transaction, values: Mapping[str, Any], etag: str) -> sa.Row[Any] | None:
+    """Insert or change a site's settings; return None when the etag is not the row's."""
+    key = {"account_id": tx.tenant.account_id, "site_id": tx.tenant.site_id}
+    tx.execute(insert(config).values(id=new_id(), **key).on_conflict_do_nothing())
+    statement = sa.update(config).where(config.c.site_id == tx.tenant.site_id)
+    if etag:
+        statement = statement.where(sa.cast(config.c.revision, sa.Text) == etag)
+    changes = {**values, "revision": config.c.revision + 1, "update_time": sa.func.now()}
+    return tx.one(statement.values(changes).returning(config))
+
+
+def expire_at(tx: Transaction, hours: int) -> datetime:
+    """Return the database's time some hours from now."""
+    statement = sa.select(sa.func.now() + sa.func.make_interval(0, 0, 0, 0, hours))
+    value: datetime = tx.execute(statement).scalar_one()
+    return value

@@ -1,0 +1,41 @@
+"""The orchestrator's resources, as the standard methods know them."""
+
+import sqlalchemy as sa
+from igny8.orchestrator.v1 import orchestrator_pb2
+from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
+
+from chassis.resource import Resource
+from chassis.tenancy import table_of
+from services.orchestrator.models import Run, RunStage, Step
+
+_run, _stage = table_of(Run), table_of(RunStage)
+_SHOWN = ("stage", "function", "state", "planned", "succeeded", "failed", "cancelled", "credits", "made", "skip_reason")
+
+
+def _stages() -> sa.ColumnElement[object]:
+    """Return a run's stages in order as one JSON value, so that a page of runs is one statement."""
+    pairs: list[object] = [part for name in _SHOWN for part in (name, _stage.c[name])]
+    pairs += ["left", _stage.c.left_over, "start_time", _stage.c.start_time, "end_time", _stage.c.end_time]
+    together = sa.func.jsonb_agg(aggregate_order_by(sa.func.jsonb_build_object(*pairs), _stage.c.place), type_=JSONB)
+    mine = (_stage.c.account_id == _run.c.account_id, _stage.c.run_id == _run.c.id)
+    return sa.select(together).where(*mine).correlate(_run).scalar_subquery()
+
+
+RUN = Resource(
+    message=orchestrator_pb2.Run,
+    table=Run,
+    plural="runs",
+    filters=("status", "trigger", "name"),
+    orders=("create_time", "update_time"),
+    search=("name",),
+    order="create_time desc",
+    computed={"plan": _run.c.plan["shown"], "stages": _stages()},
+)
+
+STEP = Resource(
+    message=orchestrator_pb2.Step,
+    table=Step,
+    plural="steps",
+    filters=("run_id", "stage", "function", "status", "subject_id", "error_reason"),
+    orders=("create_time", "update_time", "stage"),
+)

@@ -1,0 +1,154 @@
+"""Between the orchestrator's protos and its rules."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID, uuid5
+
+import sqlalchemy as sa
+from google.protobuf import json_format
+from igny8.orchestrator.v1 import orchestrator_pb2, orchestrator_service_pb2
+
+from chassis.errors import InvalidArgument, Violation
+from chassis.ids import parse_id
+from chassis.resource import to_message
+from chassis.tenancy import Tenant
+from services.orchestrator.domain import Plan, function_named, functions_of
+
+IDEAS_DEFAULT, IDEAS_MAX = 3, 7
+IMAGES_DEFAULT, IMAGES_MAX = 3, 5
+_LOCAL_TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
+
+
+def plan(message: orchestrator_pb2.RunPlan, tenant: Tenant) -> Plan:
+    """Return what a plan means, with every default filled in.
+
+    Raises:
+        InvalidArgument: a field is out of its bounds; each is named.
+        UnknownFunction: there is no such function or stage.
+    """
+    _check_bounds(message)
+    options = {
+        "ideas_per_cluster": message.ideas_per_cluster or IDEAS_DEFAULT,
+        "images_per_article": message.images_per_article if message.HasField("images_per_article") else IMAGES_DEFAULT,
+        "auto_approve": message.auto_approve,
+        "auto_publish": message.auto_publish,
+    }
+    by_hand = bool(message.function)
+    if by_hand:
+        functions: tuple[str, ...] = (function_named(message.function).name,)
+        options |= _own_options(message, tenant)
+        if message.function in {"approve_content", "publish_content"}:
+            options |= {"auto_approve": True, "auto_publish": True}  # somebody asked for just that
+    else:
+        functions = functions_of(list(message.stages), publish=message.auto_publish)
+    return Plan(
+        functions=functions,
+        subject_ids=tuple(message.subject_ids),
+        options=options,
+        max_clusters=message.max_clusters,
+        max_articles=message.max_articles,
+        max_credits=message.max_credits,
+        by_hand=by_hand,
+        shown=json_format.MessageToDict(message, preserving_proto_field_name=True),
+    )
+
+
+def with_subject(made: Plan, run_id: UUID) -> Plan:
+    """Return an import's plan with the id that its report will have; the same run gives the same id."""
+    if made.functions != ("import_keywords",) or made.subject_ids:
+        return made
+    return Plan(**{**made.__dict__, "subject_ids": (str(uuid5(run_id, "import")),)})
+
+
+def run_id_for(tenant: Tenant, request_id: str) -> UUID:
+    """Return the id of the run that a request id starts."""
+    return uuid5(tenant.account_id, f"StartRun:{tenant.site_id}:{request_id}")
+
+
+def run_quote(values: Mapping[str, Any]) -> orchestrator_pb2.RunQuote:
+    """Return a quote as it is shown."""
+    return to_message(orchestrator_pb2.RunQuote, {**values, "plan": values["plan"]["shown"]})
+
+
+def events(rows: Sequence[sa.Row[Any]], *, ended: bool) -> orchestrator_service_pb2.ListRunEventsResponse:
+    """Return a page of events."""
+    shown = [to_message(orchestrator_pb2.RunEvent, row._mapping) for row in rows]
+    return orchestrator_service_pb2.ListRunEventsResponse(run_events=shown, ended=ended)
+
+
+def config(row: sa.Row[Any] | None, tenant: Tenant) -> orchestrator_pb2.AutomationConfig:
+    """Return a site's settings; the platform's when it has none."""
+    if row is None:
+        return orchestrator_pb2.AutomationConfig(
+            site_id=str(tenant.site_id),
+            frequency=orchestrator_pb2.AutomationConfig.FREQUENCY_DAILY,
+            local_time="02:00",
+            etag="0",
+        )
+    return to_message(orchestrator_pb2.AutomationConfig, row._mapping)
+
+
+def config_values(message: orchestrator_pb2.AutomationConfig, paths: Sequence[str], tenant: Tenant) -> dict[str, Any]:
+    """Return the columns that an update changes.
+
+    Raises:
+        InvalidArgument: a field cannot be changed or is wrong.
+    """
+    from chassis.resource import from_message  # noqa: PLC0415
+
+    changeable = ("enabled", "frequency", "local_time", "plan")
+    for path in paths:
+        if path not in changeable:
+            raise InvalidArgument.field(f"automation_config.{path}", f"cannot be changed; {', '.join(changeable)} can")
+    fields = tuple(paths) or changeable
+    if "local_time" in fields and not _LOCAL_TIME.fullmatch(message.local_time):
+        raise InvalidArgument.field("automation_config.local_time", "must be a time such as 02:00")
+    if "frequency" in fields and not message.frequency:
+        raise InvalidArgument.field("automation_config.frequency", "must be daily, weekly or monthly")
+    if "plan" in fields:
+        plan(message.plan, tenant)
+    values = from_message(message, [name for name in fields if name != "plan"])
+    if "plan" in fields:
+        values["plan"] = json_format.MessageToDict(message.plan, preserving_proto_field_name=True)
+    return values
+
+
+def _check_bounds(message: orchestrator_pb2.RunPlan) -> None:
+    bounds = {
+        "max_clusters": (0, 100_000),
+        "max_articles": (0, 100_000),
+        "ideas_per_cluster": (0, IDEAS_MAX),
+        "images_per_article": (0, IMAGES_MAX),
+        "max_credits": (0, 10**12),
+    }
+    wrong = [
+        Violation(f"plan.{name}", f"must be from {least} to {most}")
+        for name, (least, most) in bounds.items()
+        if not least <= getattr(message, name) <= most
+    ]
+    if wrong:
+        raise InvalidArgument("; ".join(f"{v.field}: {v.description}" for v in wrong), violations=wrong)
+
+
+def _own_options(message: orchestrator_pb2.RunPlan, tenant: Tenant) -> dict[str, Any]:
+    try:
+        own = json.loads(message.options_json or "{}")
+    except ValueError as error:
+        raise InvalidArgument.field("plan.options_json", "must be a JSON object") from error
+    if not isinstance(own, dict):
+        raise InvalidArgument.field("plan.options_json", "must be a JSON object")
+    if message.function == "import_keywords":
+        _check_import(own, tenant)
+    return own
+
+
+def _check_import(options: Mapping[str, Any], tenant: Tenant) -> None:
+    """Refuse a file of another account, and a sector that is not the site's, before anything is written."""
+    if not str(options.get("object_key", "")).startswith(f"imports/{tenant.account_id}/"):
+        raise InvalidArgument.field("plan.options_json", "object_key must name a file that this account uploaded")
+    sector_id = parse_id(str(options.get("sector_id", "")))
+    if sector_id is None or tenant.sector(sector_id) is None:
+        sectors = ", ".join(f"{s.id} ({s.name})" for s in tenant.site.sectors) if tenant.site else ""
+        raise InvalidArgument.field("sector_id", f"must be one of the site's sectors: {sectors}")

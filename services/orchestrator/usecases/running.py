@@ -1,0 +1,217 @@
+"""Starting, pausing, resuming and cancelling runs: each one transaction; the steps follow what the run's row says."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from chassis.clock import Clock
+from chassis.database import Database, Transaction
+from chassis.errors import FailedPrecondition, InvalidArgument, NotFound, RequestIdReused
+from chassis.passport import Passport
+from chassis.tenancy import Tenant
+from services.orchestrator import clients, repository
+from services.orchestrator.clients import Peers
+from services.orchestrator.domain import ENDED, FUNCTIONS, Plan, run_name
+from services.orchestrator.errors import QuoteInvalid, RunActive
+from services.orchestrator.repository import RunKey
+
+_ACTIVE_INDEX = "run_one_active_automation_idx"
+
+
+def start_with_quote(
+    database: Database, peers: Peers, clock: Clock, tenant: Tenant, passport: Passport, quote_id: UUID
+) -> UUID:
+    """Start the run a quote was made for; starting it again returns the same run.
+
+    Raises:
+        QuoteInvalid: there is no such quote at the site, or it has expired.
+        RunActive: another automation run of the site is not finished.
+        Fault: billing refused (INSUFFICIENT_CREDITS).
+    """
+    with database.transaction(tenant) as tx:
+        quote = repository.read_quote(tx, quote_id)
+        if quote is None:
+            raise NotFound.row("quote", quote_id)
+        run_id: UUID = quote.run_id
+        plan = plan_from_json(quote.plan)
+        if repository.read_run(tx, run_id) is not None:
+            return run_id
+        if quote.expire_time < clock.now():
+            raise QuoteInvalid("The quote has expired; ask for another.")
+        _refuse_second_run(tx, plan)
+    peers.send(clients.accept_quote(quote.billing_quote_id, run_id), passport)
+    budget = {"billing_quote_id": quote.billing_quote_id, "quoted_credits": quote.limit_credits}
+    _insert(database, clock, tenant, run_id, plan, budget)
+    return run_id
+
+
+def start_free(database: Database, clock: Clock, tenant: Tenant, plan: Plan, run_id: UUID) -> None:
+    """Start a run that costs nothing; starting it again under the same id changes nothing.
+
+    Raises:
+        InvalidArgument: something in it has a price; it needs a quote.
+        RequestIdReused: the id was used for another plan.
+        RunActive: another automation run of the site is not finished.
+    """
+    if not plan.is_free:
+        raise InvalidArgument.field("quote_id", "is required for work that costs credits; ask for a quote first")
+    if _insert(database, clock, tenant, run_id, plan, {}):
+        return
+    with database.transaction(tenant) as tx:
+        existing = repository.read_run(tx, run_id)
+    if existing is None or plan_from_json(existing.plan) != plan_from_json(_as_stored(plan)):
+        raise RequestIdReused("The request id was used for another run; send a new one.")
+
+
+def pause(database: Database, tenant: Tenant, run_id: UUID) -> None:
+    """Stop a run before its next phases. Pausing a paused run changes nothing.
+
+    Raises:
+        NotFound: there is no such run.
+        FailedPrecondition: it has ended.
+    """
+    with database.transaction(tenant) as tx:
+        row = _not_ended(tx, run_id, "paused")
+        if row.status == "paused":
+            return
+        key = _key(row)
+        repository.set_status(tx.connection, key, "paused", pause_reason="paused_by_user")
+        repository.add_event(tx.connection, key, "run_paused", "Paused.", payload={"reason": "paused_by_user"})
+        repository.wake_steps(tx.connection, key)
+
+
+def resume(
+    database: Database, peers: Peers, tenant: Tenant, passport: Passport, run_id: UUID, quote_id: UUID | None
+) -> None:
+    """Go on with a paused run, with a new quote when one is given. Resuming a running run changes nothing.
+
+    Raises:
+        NotFound: there is no such run or quote.
+        FailedPrecondition: it has ended.
+        QuoteInvalid: its quote is used up and no other was given.
+        Fault: billing refused (INSUFFICIENT_CREDITS).
+    """
+    with database.transaction(tenant) as tx:
+        row = _not_ended(tx, run_id, "resumed")
+        quote = repository.read_quote(tx, quote_id) if quote_id else None
+    if quote_id and quote is None:
+        raise NotFound.row("quote", quote_id)
+    if row.status == "running" and quote is None:
+        return
+    if row.pause_reason == "quote_exhausted" and quote is None:
+        raise QuoteInvalid("The run's quote is used up; ask for another quote and resume with its id.")
+    budget: dict[str, Any] = {}
+    if quote is not None:
+        peers.send(clients.accept_quote(quote.billing_quote_id, run_id), passport)
+        quoted = row.captured_credits + quote.limit_credits
+        budget = {"billing_quote_id": quote.billing_quote_id, "quoted_credits": quoted}
+    with database.transaction(tenant) as tx:
+        row = _not_ended(tx, run_id, "resumed")
+        key = _key(row)
+        repository.set_status(tx.connection, key, "running", pause_reason="", **budget)
+        repository.add_event(tx.connection, key, "run_resumed", "Resumed.")
+        repository.wake_steps(tx.connection, key)
+
+
+def cancel(database: Database, tenant: Tenant, run_id: UUID) -> None:
+    """Stop a run for good. Cancelling a cancelled run changes nothing.
+
+    Raises:
+        NotFound: there is no such run.
+        FailedPrecondition: it has ended otherwise.
+    """
+    with database.transaction(tenant) as tx:
+        row = _found(tx, run_id)
+        if row.status == "cancelled":
+            return
+        row = _not_ended(tx, run_id, "cancelled")
+        key = _key(row)
+        repository.set_status(tx.connection, key, "cancelled", end_time=sa.func.now(), pause_reason="")
+        repository.cancel_untouched_steps(tx.connection, key)
+        repository.wake_steps(tx.connection, key)
+        repository.add_event(tx.connection, key, "run_cancelled", "Cancelled; what was made is kept and paid.")
+
+
+def plan_from_json(raw: Mapping[str, Any]) -> Plan:
+    """Return a stored plan."""
+    return Plan(**{**raw, "functions": tuple(raw["functions"]), "subject_ids": tuple(raw["subject_ids"])})
+
+
+def _insert(
+    database: Database, clock: Clock, tenant: Tenant, run_id: UUID, plan: Plan, budget: Mapping[str, Any]
+) -> bool:
+    """Insert a run with its stages and the step that plans the first; return False when it exists already."""
+    name = run_name(clock.now(), "manual")
+    try:
+        with database.transaction(tenant) as tx:
+            values = {
+                "id": run_id,
+                "name": name,
+                "plan": _as_stored(plan),
+                "by_hand": plan.by_hand,
+                "trigger": "manual",
+            }
+            if not repository.insert_run(tx, {**values, **budget}):
+                return False
+            key = RunKey(tenant.account_id, tenant.site_id, run_id)
+            repository.insert_stages(tx.connection, key, _stage_rows(plan))
+            first = FUNCTIONS[plan.functions[0]]
+            repository.insert_planning_step(tx.connection, key, 1, first.stage, f"Plan {first.name}")
+            names = {"functions": list(plan.functions)}
+            repository.add_event(tx.connection, key, "run_started", f"{name} started.", payload=names)
+            return True
+    except sa.exc.IntegrityError as error:
+        if getattr(getattr(error.orig, "diag", None), "constraint_name", "") != _ACTIVE_INDEX:
+            raise
+        with database.transaction(tenant) as tx:
+            _refuse_second_run(tx, plan)
+        raise RunActive(name) from error  # the other run ended between the insert and the look
+
+
+def _as_stored(plan: Plan) -> dict[str, Any]:
+    return {**asdict(plan), "functions": list(plan.functions), "subject_ids": list(plan.subject_ids)}
+
+
+def _stage_rows(plan: Plan) -> Sequence[dict[str, Any]]:
+    return [
+        {
+            "place": place,
+            "stage": FUNCTIONS[name].stage,
+            "function": name,
+            "state": "planning" if place == 1 else "pending",
+            "start_time": sa.func.now() if place == 1 else None,
+        }
+        for place, name in enumerate(plan.functions, start=1)
+    ]
+
+
+def _refuse_second_run(tx: Transaction, plan: Plan) -> None:
+    if plan.by_hand:
+        return
+    active = repository.active_run(tx, tx.tenant.site_id)
+    if active is not None:
+        raise RunActive(active.name)
+
+
+def _found(tx: Transaction, run_id: UUID) -> sa.Row[Any]:
+    row = repository.read_run(tx, run_id, lock=True)
+    if row is None:
+        raise NotFound.row("run", run_id)
+    return row
+
+
+def _not_ended(tx: Transaction, run_id: UUID, verb: str) -> sa.Row[Any]:
+    row = _found(tx, run_id)
+    if row.status in ENDED:
+        raise FailedPrecondition(
+            f"The run is {row.status}; only one that is running or paused can be {verb}.",
+            metadata={"status": row.status},
+        )
+    return row
+
+
+def _key(row: sa.Row[Any]) -> RunKey:
+    return RunKey(row.account_id, row.site_id, row.id)

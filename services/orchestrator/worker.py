@@ -1,0 +1,56 @@
+"""The Celery worker: prefork children, each with an event loop and connections of its own, made after the fork."""
+
+import asyncio
+import logging
+import os
+from typing import TYPE_CHECKING
+
+from chassis.config import Environment
+from services.orchestrator.domain import LANES
+
+if TYPE_CHECKING:
+    from celery import Celery
+
+log = logging.getLogger(__name__)
+CHILDREN = 3
+
+
+def run_worker() -> None:
+    """Answer doorbells until SIGTERM; a second one ends it at once."""
+    from services.orchestrator.bells import TASK, celery_app  # noqa: PLC0415 - nothing heavier before the fork
+
+    environment = Environment()
+    app: Celery = celery_app(environment.text("REDIS_URL"))
+    children = environment.integer("WORKER_CHILDREN", CHILDREN, least=1, most=64)
+    environment.done()
+    app.task(name=TASK)(drain)
+    arguments = ["worker", "--pool=prefork", f"--concurrency={children}", f"--queues={','.join(LANES)}"]
+    quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat", f"--hostname=igny8-{os.getpid()}@%h"]
+    app.worker_main([*arguments, *quiet, "--loglevel=WARNING"])
+
+
+def drain(lane: str) -> None:
+    """Carry a lane's steps for at most a minute; what fails here is found again by the sweeper."""
+    asyncio.run(_drain(lane))
+
+
+async def _drain(lane: str) -> None:
+    # grpc must not be imported before the fork (its threads do not survive one), so nothing that needs it is.
+    from chassis.database import Database  # noqa: PLC0415 - see above
+    from chassis.passport import Issuer  # noqa: PLC0415 - see above
+    from services.orchestrator.bells import Bells, celery_app  # noqa: PLC0415 - see above
+    from services.orchestrator.clients import AsyncPeers  # noqa: PLC0415 - see above
+    from services.orchestrator.config import OrchestratorConfig  # noqa: PLC0415 - see above
+    from services.orchestrator.engine.carry import Carrier  # noqa: PLC0415 - see above
+    from services.orchestrator.engine.drain import Drain, jitter  # noqa: PLC0415 - see above
+    from services.orchestrator.passports import SiteBook  # noqa: PLC0415 - see above
+
+    config = OrchestratorConfig.read(Environment())
+    database = Database(config.service.sweep_url, pool_size=4)
+    peers = AsyncPeers(config.addresses, Issuer("orchestrator", config.passport_key))
+    try:
+        carrier = Carrier(database, peers, SiteBook(), jitter())
+        await Drain(database, carrier, Bells(database, celery_app(config.redis_url)), lane).run()
+    finally:
+        await peers.close()
+        database.close()
