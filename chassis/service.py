@@ -13,18 +13,19 @@
 | LOG_LEVEL             | "INFO"                                                                      |
 """
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from igny8.common.v1 import events_service_pb2_grpc, functions_service_pb2_grpc
 from sqlalchemy.engine import make_url
 
-from chassis import migrate
+from chassis import logging, migrate
 from chassis.config import ConfigurationError, Environment
 from chassis.database import Database
 from chassis.outbox import Handler
 from chassis.passport import Trust, Verifier, parse_trust
-from chassis.server import THREADS, Offer
+from chassis.server import THREADS, Offer, Server
 from chassis.work import Function
 from chassis.work_servicer import FunctionsServicer, InboxServicer, OutboxServicer
 
@@ -120,3 +121,59 @@ def migrate_from_environment(name: str, environment: Environment) -> None:
         app_role=make_url(urls["DATABASE"]).username or f"{name}_app",
         sweep_role=make_url(urls["SWEEP"]).username or f"{name}_sweep",
     )
+
+
+@dataclass(frozen=True)
+class Built:
+    """A service that was put together and does not listen yet.
+
+    Args:
+        config: where it will listen.
+        offers: what it will serve.
+        close: lets go of databases and channels.
+    """
+
+    config: ServiceConfig
+    offers: Sequence[Offer]
+    close: Callable[[], None]
+
+
+def main(
+    name: str,
+    build: Callable[[Environment], Built],
+    arguments: Sequence[str],
+    commands: Mapping[str, Callable[[Environment, Sequence[str]], int]] | None = None,
+) -> int:
+    """Run a service's command line, `serve` or `migrate` or one of its own; return the exit code.
+
+    Args:
+        name: the service's name.
+        build: puts it together from its environment; tests call it too.
+        arguments: what follows the program's name.
+        commands: the service's own, each called with the environment and the arguments that follow it.
+    """
+    own = dict(commands or {})
+    command, rest = (arguments[0], arguments[1:]) if arguments else ("", ())
+    environment = Environment()
+    try:
+        if command == "serve":
+            return _serve(name, build(environment))
+        if command == "migrate":
+            migrate_from_environment(name, environment)
+            return 0
+        if command in own:
+            return own[command](environment, rest)
+    except ConfigurationError as error:
+        sys.stderr.write(f"{name}: {error}\n")
+        return 2
+    sys.stderr.write(f"usage: python -m services.{name} {' | '.join(['serve', 'migrate', *own])}\n")
+    return 2
+
+
+def _serve(name: str, built: Built) -> int:
+    logging.set_up(name, built.config.log_level)
+    try:
+        Server(built.config.listen, built.offers, built.config.verifier, threads=built.config.threads).run()
+    finally:
+        built.close()
+    return 0

@@ -1,0 +1,1 @@
+"""What identity does: one function for each business act."""
