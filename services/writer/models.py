@@ -104,14 +104,13 @@ class Content(SectorRow, Editable, SoftDeleted, Base):
         _one_of("sync_status", terms.SYNC_STATUSES),
         sa.Index("content_slug_key", "account_id", "site_id", "slug", unique=True, postgresql_where=_ALIVE),
         sa.Index("content_task_key", "account_id", "task_id", unique=True, postgresql_where=_ALIVE),
+        # Not unique: a destination that is set up anew counts its ids from 1 again.
         sa.Index(
-            "content_external_key",
+            "content_external_idx",
             "account_id",
             "site_id",
-            "external_platform",
             "external_id",
-            unique=True,
-            postgresql_where=sa.text("external_id <> '' AND delete_time IS NULL"),
+            postgresql_where=sa.text("external_id <> ''"),
         ),
         sa.Index("content_status_idx", "account_id", "site_id", "status", "id", postgresql_where=_ALIVE),
     )

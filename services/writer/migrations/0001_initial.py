@@ -16,6 +16,10 @@ _STRUCTURES = (
     "article guide comparison review listicle landing_page business_page service_page general cluster_hub"
     " product_page category_archive tag_archive attribute_archive"
 )
+_REWRITTEN = (
+    "taxonomy_term task content content_taxonomy_term image"
+    " content_cluster_mapping content_attribute optimization_task link_suggestion"
+)
 
 
 def upgrade() -> None:
@@ -37,17 +41,7 @@ def upgrade() -> None:
     outbox.protect_tables(op, app, sweep)
     idempotency.protect_table(op, app, sweep)
     work.protect_table(op, app)
-    for table in (
-        "taxonomy_term",
-        "task",
-        "content",
-        "content_taxonomy_term",
-        "image",
-        "content_cluster_mapping",
-        "content_attribute",
-        "optimization_task",
-        "link_suggestion",
-    ):
+    for table in _REWRITTEN.split():
         tenancy.protect(op, table, app, "site")
     for table in ("content_revision", "provenance"):  # what was, and where it came from, is never rewritten
         tenancy.protect(op, table, app, "site", grants="SELECT, INSERT")
@@ -98,11 +92,7 @@ def _now(name: str) -> sa.Column[Any]:
 
 
 def _references() -> None:
-    op.create_table(
-        "account_ref",
-        _id("account_id"),
-        sa.PrimaryKeyConstraint("account_id"),
-    )
+    op.create_table("account_ref", _id("account_id"), sa.PrimaryKeyConstraint("account_id"))
     op.create_table(
         "site_ref",
         *map(_id, ("account_id", "site_id", "industry_id")),
@@ -248,13 +238,7 @@ def _content() -> None:
         sa.UniqueConstraint("account_id", "site_id", "id"),
         sa.UniqueConstraint("account_id", "site_id", "sector_id", "id"),
     )
-    _index(
-        "content_external_key",
-        "content",
-        "account_id site_id external_platform external_id",
-        unique=True,
-        where="external_id <> '' AND delete_time IS NULL",
-    )
+    _index("content_external_idx", "content", "account_id site_id external_id", where="external_id <> ''")
     _index("content_slug_key", "content", "account_id site_id slug", unique=True, where="delete_time IS NULL")
     _index("content_status_idx", "content", "account_id site_id status id", where="delete_time IS NULL")
     _index("content_task_key", "content", "account_id task_id", unique=True, where="delete_time IS NULL")

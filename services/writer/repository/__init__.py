@@ -1,0 +1,1 @@
+"""Every query of the writer, by the table it is mostly about."""

@@ -1,0 +1,32 @@
+"""Facts of other services that the writer takes in."""
+
+import logging
+
+from chassis.database import Transaction
+from chassis.errors import InvalidArgument
+from chassis.ids import parse_id
+from chassis.outbox import Fact, Handler
+from services.writer.repository import contents
+
+log = logging.getLogger(__name__)
+_COLUMNS = {"url": "external_url", "external_id": "external_id", "platform": "external_platform"}
+
+
+def content_published(transaction: Transaction, fact: Fact) -> None:
+    """Note where a content is published: `integration.content_published` {content_id, url, external_id, platform}.
+
+    Monotonic: published is the last state, and of two publications the one that became true later is shown, in whatever
+    order they are heard of. A content that is not there any more is no reason to hear of it again and again.
+
+    Raises:
+        InvalidArgument: the fact names no content.
+    """
+    content_id = parse_id(str(fact.payload.get("content_id", "")))
+    if content_id is None:
+        raise InvalidArgument.field("payload.content_id", "must be the content's id")
+    values = {column: str(fact.payload.get(name) or "") for name, column in _COLUMNS.items()}
+    if not contents.publish(transaction, content_id, values, fact.create_time):
+        log.info("content %s is gone or was published later; fact %s changes nothing", content_id, fact.id)
+
+
+HANDLERS: dict[str, Handler] = {"integration.content_published": content_published}
