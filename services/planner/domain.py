@@ -2,8 +2,10 @@
 
 import re
 import unicodedata
-from collections.abc import Sized
+from collections.abc import Sequence, Sized
+from collections.abc import Set as AbstractSet
 from enum import StrEnum
+from itertools import chain, count
 
 MINIMUM_KEYWORDS = 5
 """Fewer keywords than this are not clustered: FEATURES, table of decisions, "minimum for clustering"."""
@@ -60,6 +62,36 @@ def display_text(text: str) -> str:
     kept.
     """
     return " ".join(_INVISIBLE.sub("", text).split())
+
+
+def keyword_problem(text: str) -> str | None:
+    """Say what keeps a text, as `display_text` made it, from being a keyword, or None."""
+    if len(text) > KEYWORD_CHARS_MAX:
+        return f"has {len(text)} characters; a keyword has at most {KEYWORD_CHARS_MAX}"
+    if any(unicodedata.category(character) == "Cc" for character in text):
+        return "has control characters; type it again"
+    return None if names_something(text) else "has no letter, digit or symbol"
+
+
+def names_something(text: str) -> bool:
+    """Whether a text has a letter, a digit or a symbol such as an emoji, as every keyword does."""
+    return any(unicodedata.category(character)[0] in "LNS" for character in text)
+
+
+def country_problem(code: str) -> str | None:
+    """Say what keeps `code` from being empty or a country of ISO 3166-1 alpha-2, or None."""
+    if code and not (len(code) == 2 and code.isascii() and code.isalpha() and code.isupper()):  # noqa: PLR2004 - alpha-2
+        return f"{code[:20]!r} is not a country; write it as in ISO 3166-1, for example US"
+    return None
+
+
+def free_name(names: Sequence[str], taken: AbstractSet[str]) -> str:
+    """Return the first of `names` that is free in its sector, or the first one with a number behind it.
+
+    `taken` holds names in lower case, as the sector's unique compares them.
+    """
+    numbered = (f"{names[0]} {number}" for number in count(2))
+    return next(name for name in chain(names, numbered) if name.lower() not in taken)
 
 
 def normalise(text: str) -> str:

@@ -17,7 +17,7 @@ Fault
 from uuid import UUID
 
 from chassis.errors import AlreadyExists, FailedPrecondition, InvalidArgument, Unavailable, Violation
-from chassis.tenancy import SiteClaim
+from chassis.passport import SiteClaim
 
 
 class UnknownSector(InvalidArgument):

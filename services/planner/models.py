@@ -295,6 +295,11 @@ class AccountLimit(Base):
     keyword_count: Mapped[int] = mapped_column(sa.BigInteger, nullable=False, server_default="0")
 
 
+def table(rows: type[Base]) -> sa.Table:
+    """Return the table of a row class; `__table__` is typed as any FROM clause, which cannot be inserted into."""
+    return rows.metadata.tables[rows.__tablename__]
+
+
 def applying(figure: str) -> sa.ColumnElement[Any]:
     """Return a keyword's own figure ("volume", "difficulty"), or the library's where the site has none."""
     keyword, seed, private = Keyword.__table__, SeedKeyword.__table__, PrivateSeedKeyword.__table__

@@ -11,13 +11,12 @@ keyword, also when the file has that keyword again; `best_rows` (module `duplica
 each.
 """
 
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any, BinaryIO
 
-from services.planner.domain import KEYWORD_CHARS_MAX, display_text
+from services.planner.domain import KEYWORD_CHARS_MAX, display_text, names_something
 from services.planner.imports.errors import EmptyFile, UnknownLayout
 from services.planner.imports.layouts import KINDS, LAYOUTS, PLAIN_LIST, Match, find_layout
 from services.planner.imports.lines import LINE_CHARS_MAX, detect_encoding, has_control_characters, text_lines
@@ -151,12 +150,10 @@ def _fits(cells: Sequence[str], width: int) -> bool:
 
 
 def _text_refusal(text: str) -> SkipReason | None:
-    """Why a cell is not a keyword: a keyword has a letter, a digit or a symbol such as an emoji."""
+    """Why a cell is not a keyword."""
     if len(text) > KEYWORD_CHARS_MAX:
         return SkipReason.TOO_LONG
-    if not any(unicodedata.category(character)[0] in "LNS" for character in text):
-        return SkipReason.NO_KEYWORD
-    return None
+    return None if names_something(text) else SkipReason.NO_KEYWORD
 
 
 def _values(line: int, cells: Sequence[str], match: Match, report: ImportReport) -> dict[str, Any]:

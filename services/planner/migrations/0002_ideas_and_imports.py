@@ -15,8 +15,8 @@ depends_on = None
 
 _SQL = Path(__file__).with_name("sql") / "0002_idea_sums.sql"
 _STRUCTURES = (
-    "'article', 'guide', 'comparison', 'review', 'listicle', 'landing_page', 'business_page', 'service_page', 'general', "
-    "'cluster_hub', 'product_page', 'category_archive', 'tag_archive', 'attribute_archive'"
+    "'article', 'guide', 'comparison', 'review', 'listicle', 'landing_page', 'business_page', 'service_page', "
+    "'general', 'cluster_hub', 'product_page', 'category_archive', 'tag_archive', 'attribute_archive'"
 )
 
 

@@ -1,0 +1,141 @@
+"""Clusters, the keywords that wait for one, and storing what a clustering proposed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from chassis.database import Transaction
+from chassis.ids import new_id
+from services.planner.clustering import KeywordToCluster
+from services.planner.domain import free_name
+from services.planner.models import Cluster, Keyword, applying, table
+
+KEYWORD, CLUSTER = table(Keyword), table(Cluster)
+_NAMING_TRIES = 5  # a person renames clusters meanwhile: one more look each time is enough
+
+
+@dataclass(frozen=True)
+class NewCluster:
+    """A cluster to store. names: in order of preference; keyword_ids: the primary first, not empty."""
+
+    names: Sequence[str]
+    keyword_ids: Sequence[UUID]
+
+
+def count_waiting(transaction: Transaction, sector_ids: Sequence[UUID], keyword_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """Return, by sector, how many keywords wait for a cluster; of `keyword_ids` only, when there are any."""
+    counted = sa.select(KEYWORD.c.sector_id, sa.func.count().label("ready")).where(*_waiting(transaction))
+    counted = counted.where(KEYWORD.c.sector_id.in_(sector_ids))
+    if keyword_ids:
+        counted = counted.where(KEYWORD.c.id.in_(keyword_ids))
+    return {row.sector_id: row.ready for row in transaction.all(counted.group_by(KEYWORD.c.sector_id))}
+
+
+def waiting(transaction: Transaction, sector_id: UUID, keyword_ids: Sequence[UUID]) -> list[KeywordToCluster]:
+    """Return a sector's keywords that wait for a cluster; of `keyword_ids` only, when there are any."""
+    volume = applying("volume").label("applying_volume")
+    found = sa.select(KEYWORD.c.id, KEYWORD.c.text, volume).where(
+        *_waiting(transaction), KEYWORD.c.sector_id == sector_id
+    )
+    if keyword_ids:
+        found = found.where(KEYWORD.c.id.in_(keyword_ids))
+    return [KeywordToCluster(str(row.id), row.text, row.applying_volume) for row in transaction.all(found)]
+
+
+def still_waiting(transaction: Transaction, sector_id: UUID, keyword_ids: Sequence[UUID]) -> set[UUID]:
+    """Return which of these keywords still wait for a cluster, and keep them so until this transaction ends."""
+    found = sa.text(
+        "SELECT id FROM keyword WHERE account_id = :account AND site_id = :site AND sector_id = :sector"
+        " AND id = ANY(:ids) AND cluster_id IS NULL AND delete_time IS NULL AND NOT disabled"
+        " ORDER BY id FOR NO KEY UPDATE"
+    )
+    tenant = transaction.tenant
+    scope = {"account": tenant.account_id, "site": tenant.site_id, "sector": sector_id}
+    return {row.id for row in transaction.all(found, scope | {"ids": list(keyword_ids)})}
+
+
+def store(transaction: Transaction, sector_id: UUID, step_id: UUID, clusters: Sequence[NewCluster]) -> list[UUID]:
+    """Store clusters under names that are free in the sector, and map their keywords; return their ids in order."""
+    ids = _insert(transaction, sector_id, step_id, clusters)
+    mapped = [
+        (keyword_id, cluster_id)
+        for cluster_id, cluster in zip(ids, clusters, strict=True)
+        for keyword_id in cluster.keyword_ids
+    ]
+    transaction.execute(
+        _MAP,
+        {
+            "account": transaction.tenant.account_id,
+            "keywords": [keyword_id for keyword_id, _ in mapped],
+            "clusters": [cluster_id for _, cluster_id in mapped],
+        },
+    )
+    return ids
+
+
+def _insert(transaction: Transaction, sector_id: UUID, step_id: UUID, clusters: Sequence[NewCluster]) -> list[UUID]:
+    ids = [new_id() for _ in clusters]
+    left = dict(zip(ids, clusters, strict=True))
+    for _ in range(_NAMING_TRIES):
+        if not left:
+            return ids
+        taken = _taken_names(transaction, sector_id)
+        rows = []
+        for cluster_id, cluster in left.items():
+            name = free_name(cluster.names, taken)
+            taken.add(name.lower())
+            rows.append({"id": cluster_id, "name": name, "primary": cluster.keyword_ids[0]})
+        for stored in _insert_rows(transaction, sector_id, step_id, rows):
+            del left[stored]
+    raise RuntimeError(f"No free names were found for {len(left)} clusters; the step can be tried again.")
+
+
+def _insert_rows(transaction: Transaction, sector_id: UUID, step_id: UUID, rows: list[dict[str, Any]]) -> list[UUID]:
+    tenant = transaction.tenant
+    parameters = {
+        "account": tenant.account_id,
+        "site": tenant.site_id,
+        "sector": sector_id,
+        "step": step_id,
+        "ids": [row["id"] for row in rows],
+        "names": [row["name"] for row in rows],
+        "primaries": [row["primary"] for row in rows],
+    }
+    return [row.id for row in transaction.all(_INSERT, parameters)]
+
+
+def _taken_names(transaction: Transaction, sector_id: UUID) -> set[str]:
+    names = sa.select(sa.func.lower(CLUSTER.c.name).label("name")).where(
+        CLUSTER.c.account_id == transaction.tenant.account_id,
+        CLUSTER.c.site_id == transaction.tenant.site_id,
+        CLUSTER.c.sector_id == sector_id,
+        CLUSTER.c.delete_time.is_(None),
+    )
+    return {row.name for row in transaction.all(names)}
+
+
+def _waiting(transaction: Transaction) -> list[sa.ColumnElement[bool]]:
+    tenant = transaction.tenant
+    return [
+        KEYWORD.c.account_id == tenant.account_id,
+        KEYWORD.c.site_id == tenant.site_id,
+        KEYWORD.c.cluster_id.is_(None),
+        KEYWORD.c.delete_time.is_(None),
+        KEYWORD.c.disabled.is_(False),
+    ]
+
+
+_INSERT = sa.text(
+    "INSERT INTO cluster (account_id, site_id, sector_id, step_id, id, name, primary_keyword_id)"
+    " SELECT :account, :site, :sector, :step, id, name, primary_keyword_id"
+    " FROM unnest(:ids, :names, :primaries) AS new (id, name, primary_keyword_id)"
+    " ON CONFLICT (account_id, site_id, sector_id, lower(name)) WHERE delete_time IS NULL DO NOTHING RETURNING id"
+)
+_MAP = sa.text(
+    "UPDATE keyword SET cluster_id = new.cluster_id, update_time = now(), revision = revision + 1"
+    " FROM unnest(:keywords, :clusters) AS new (keyword_id, cluster_id)"
+    " WHERE keyword.account_id = :account AND keyword.id = new.keyword_id"
+)

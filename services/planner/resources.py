@@ -1,0 +1,191 @@
+"""The planner's resources: what can be filtered, ordered, searched and changed, and the rules of what is changed."""
+
+import math
+import re
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from igny8.planner.v1 import planner_pb2
+
+from chassis.database import Transaction
+from chassis.errors import InvalidArgument, Violation
+from chassis.resource import Resource, to_message
+from services.planner import models
+from services.planner.domain import country_problem
+from services.planner.ideas import TITLE_CHARS_MAX, WORDS_MAX
+
+_NAME_CHARS_MAX = 120
+_TEXT_CHARS_MAX = 4_000
+_ATTRIBUTES_CHARS_MAX = 20_000
+_SECTIONS_MAX = 50
+_VOLUME_MAX = 10**12  # as for a file's: a larger number is an id, or a slip
+_LANGUAGE = re.compile(r"(|[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*)\Z")
+
+
+def _name(value: str) -> str | None:
+    return _text(value) if value.strip() else "must not be empty"
+
+
+def _text(value: str) -> str | None:
+    return None if len(value) <= _NAME_CHARS_MAX else f"has more than {_NAME_CHARS_MAX} characters"
+
+
+def _long_text(value: str) -> str | None:
+    return None if len(value) <= _TEXT_CHARS_MAX else f"has more than {_TEXT_CHARS_MAX:,} characters"
+
+
+def _title(value: str) -> str | None:
+    if not value.strip():
+        return "must not be empty"
+    return None if len(value) <= TITLE_CHARS_MAX else f"has more than {TITLE_CHARS_MAX} characters"
+
+
+def _count(value: int) -> str | None:
+    return None if 0 <= value <= _VOLUME_MAX else f"must be from 0 to {_VOLUME_MAX:,}, not {value:,}"
+
+
+def _difficulty(value: float) -> str | None:
+    in_range = math.isfinite(value) and 0 <= value <= 100  # noqa: PLR2004 - a share of 100
+    return None if in_range else f"must be from 0 to 100, not {value}"
+
+
+def _words(value: int) -> str | None:
+    return None if 0 <= value <= WORDS_MAX else f"must be from 0 to {WORDS_MAX:,}, not {value:,}"
+
+
+def _attributes(value: str) -> str | None:
+    return None if len(value) <= _ATTRIBUTES_CHARS_MAX else f"has more than {_ATTRIBUTES_CHARS_MAX:,} characters"
+
+
+def _outline(value: Any) -> str | None:
+    return None if len(value) <= _SECTIONS_MAX else f"has more than {_SECTIONS_MAX} sections"
+
+
+def _chosen(value: int) -> str | None:
+    return None if value else "must be chosen"
+
+
+def _language(value: str) -> str | None:
+    return None if _LANGUAGE.match(value) else f"{value[:20]!r} is not a language; write it as in BCP 47: en, pt-BR"
+
+
+SEED_KEYWORD = Resource(
+    message=planner_pb2.SeedKeyword,
+    table=models.SeedKeywordLibrary,
+    plural="seed_keywords",
+    filters=("industry_id", "industry_sector_id", "intent", "country", "volume", "difficulty", "text"),
+    orders=("volume", "difficulty", "text"),
+    search=("text",),
+)
+KEYWORD = Resource(
+    message=planner_pb2.Keyword,
+    table=models.Keyword,
+    plural="keywords",
+    filters=(
+        *("sector_id", "cluster_id", "status", "disabled", "intent", "country", "text"),
+        *("volume", "difficulty", "impressions", "cpc_micros", "clicks", "position"),
+    ),
+    orders=("volume", "difficulty", "impressions", "cpc_micros", "text", "update_time"),
+    search=("text",),
+    updates=(
+        *("volume", "difficulty", "intent", "country", "impressions", "cluster_id", "disabled"),
+        "attributes_json",
+    ),
+    rules={
+        "volume": _count,
+        "difficulty": _difficulty,
+        "country": country_problem,
+        "impressions": _count,
+        "attributes_json": _attributes,
+    },
+    computed={
+        "seed_keyword_id": sa.func.coalesce(
+            models.Keyword.__table__.c.seed_keyword_id, models.Keyword.__table__.c.private_seed_keyword_id
+        ),
+        "volume": models.applying("volume"),
+        "difficulty": models.applying("difficulty"),
+    },
+)
+CLUSTER = Resource(
+    message=planner_pb2.Cluster,
+    table=models.Cluster,
+    plural="clusters",
+    filters=(
+        *("sector_id", "status", "disabled", "name", "volume", "difficulty"),
+        *("keyword_count", "idea_count", "content_count"),
+    ),
+    orders=("volume", "difficulty", "keyword_count", "idea_count", "content_count", "name", "update_time"),
+    search=("name", "description"),
+    updates=("name", "description", "disabled"),
+    rules={"name": _name, "description": _long_text},
+    unique={"cluster_live_name_key": "A cluster of this name exists in the sector; choose another."},
+)
+CONTENT_IDEA = Resource(
+    message=planner_pb2.ContentIdea,
+    table=models.ContentIdea,
+    plural="content_ideas",
+    filters=(
+        *("sector_id", "cluster_id", "status", "disabled", "content_type", "content_structure", "language"),
+        *("priority", "estimated_word_count", "primary_keyword", "title", "provider", "needs_review"),
+        *("assigned_user_id", "content_id"),
+    ),
+    orders=("priority", "title", "estimated_word_count", "update_time"),
+    search=("title", "primary_keyword", "brief"),
+    updates=(
+        *("title", "content_type", "content_structure", "primary_keyword", "audience", "tone"),
+        *("estimated_word_count", "brief", "call_to_action", "outline", "language", "priority", "disabled"),
+        *("assigned_user_id", "needs_review"),
+    ),
+    rules={
+        "title": _title,
+        "content_type": _chosen,
+        "content_structure": _chosen,
+        "primary_keyword": _text,
+        "audience": _long_text,
+        "tone": _long_text,
+        "estimated_word_count": _words,
+        "brief": _long_text,
+        "call_to_action": _long_text,
+        "outline": _outline,
+        "language": _language,
+    },
+    computed={"keywords": models.idea_keywords()},
+)
+KEYWORD_IMPORT = Resource(
+    message=planner_pb2.KeywordImport,
+    table=models.KeywordImport,
+    plural="keyword_imports",
+    filters=("sector_id", "status", "layout", "filename"),
+    orders=("update_time",),
+    search=("filename",),
+)
+IMPORT_SKIPPED_LINE = Resource(
+    message=planner_pb2.ImportSkippedLine,
+    table=models.ImportSkippedLine,
+    plural="import_skipped_lines",
+    filters=("keyword_import_id", "reason", "line"),
+    orders=("line",),
+    search=("text",),
+)
+
+
+def check_keyword(given: planner_pb2.Keyword) -> None:
+    """Hold a new keyword to the rules of a changed one.
+
+    Raises:
+        InvalidArgument: naming every field that breaks one.
+    """
+    violations = [
+        Violation(f"keyword.{name}", problem)
+        for name, rule in KEYWORD.rules.items()
+        if (problem := rule(getattr(given, name))) is not None
+    ]
+    if violations:
+        raise InvalidArgument("; ".join(f"{v.field}: {v.description}" for v in violations), violations=violations)
+
+
+def keyword(transaction: Transaction, keyword_id: UUID) -> planner_pb2.Keyword:
+    """Return a keyword that this transaction has written."""
+    selected = sa.select(*KEYWORD.columns.values()).where(KEYWORD.table.c.id == keyword_id)
+    return to_message(planner_pb2.Keyword, transaction.execute(selected).mappings().one())

@@ -1,0 +1,80 @@
+"""`igny8.planner.v1.PlannerService`: the standard methods as the resources declare them, and the three that are not."""
+
+from uuid import UUID
+
+import grpc
+from igny8.planner.v1 import planner_pb2, planner_service_pb2, planner_service_pb2_grpc
+
+from chassis import call, idempotency
+from chassis.database import Database, Transaction
+from services.planner import resources, translate
+from services.planner.resources import (
+    CLUSTER,
+    CONTENT_IDEA,
+    IMPORT_SKIPPED_LINE,
+    KEYWORD,
+    KEYWORD_IMPORT,
+    SEED_KEYWORD,
+)
+from services.planner.usecases import keywords
+
+_update_keyword = KEYWORD.update(planner_pb2.Keyword)
+
+
+class PlannerServicer(planner_service_pb2_grpc.PlannerServiceServicer):
+    """Keywords, clusters, ideas and imports on the wire.
+
+    Args:
+        database: the planner's, under its app role.
+    """
+
+    ListSeedKeywords = SEED_KEYWORD.list(planner_service_pb2.ListSeedKeywordsResponse)
+    GetKeyword = KEYWORD.get(planner_pb2.Keyword)
+    ListKeywords = KEYWORD.list(planner_service_pb2.ListKeywordsResponse)
+    DeleteKeyword = KEYWORD.delete(planner_pb2.Keyword)
+    GetCluster = CLUSTER.get(planner_pb2.Cluster)
+    ListClusters = CLUSTER.list(planner_service_pb2.ListClustersResponse)
+    UpdateCluster = CLUSTER.update(planner_pb2.Cluster)
+    GetContentIdea = CONTENT_IDEA.get(planner_pb2.ContentIdea)
+    ListContentIdeas = CONTENT_IDEA.list(planner_service_pb2.ListContentIdeasResponse)
+    UpdateContentIdea = CONTENT_IDEA.update(planner_pb2.ContentIdea)
+    DeleteContentIdea = CONTENT_IDEA.delete(planner_pb2.ContentIdea)
+    UndeleteContentIdea = CONTENT_IDEA.undelete(planner_pb2.ContentIdea)
+    GetKeywordImport = KEYWORD_IMPORT.get(planner_pb2.KeywordImport)
+    ListKeywordImports = KEYWORD_IMPORT.list(planner_service_pb2.ListKeywordImportsResponse)
+    ListImportSkippedLines = IMPORT_SKIPPED_LINE.list(planner_service_pb2.ListImportSkippedLinesResponse)
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def CreateKeyword(
+        self, request: planner_service_pb2.CreateKeywordRequest, context: grpc.ServicerContext
+    ) -> planner_pb2.Keyword:
+        """Add one keyword to a sector."""
+        resources.check_keyword(request.keyword)
+        new = translate.new_keyword(request.keyword)
+
+        def create(transaction: Transaction) -> planner_pb2.Keyword:
+            return resources.keyword(transaction, keywords.create_keyword(transaction, new))
+
+        with self.database.transaction(call.tenant()) as transaction:
+            return idempotency.once(
+                transaction, "CreateKeyword", request, planner_pb2.Keyword, lambda: create(transaction)
+            )
+
+    def UpdateKeyword(
+        self, request: planner_service_pb2.UpdateKeywordRequest, context: grpc.ServicerContext
+    ) -> planner_pb2.Keyword:
+        """Change a keyword; its cluster must be of its sector."""
+        with keywords.cluster_of_the_sector():
+            updated: planner_pb2.Keyword = _update_keyword(self, request, context)
+        return updated
+
+    def UndeleteKeyword(
+        self, request: planner_service_pb2.UndeleteKeywordRequest, context: grpc.ServicerContext
+    ) -> planner_pb2.Keyword:
+        """Bring a deleted keyword back, where the plan has room for it."""
+        keyword_id = UUID(request.keyword_id)
+        keywords.undelete_keyword(self.database, call.tenant(), keyword_id)
+        with self.database.transaction(call.tenant()) as transaction:
+            return resources.keyword(transaction, keyword_id)

@@ -1,0 +1,1 @@
+"""What the planner does: one function, or one class for a run's function, per business act."""

@@ -1,0 +1,59 @@
+"""What other services tell the planner. Each fact is taken in once; what it names may be gone, then it says nothing."""
+
+from collections.abc import Mapping
+
+from chassis.database import Transaction
+from chassis.errors import InvalidArgument
+from chassis.ids import parse_id
+from chassis.outbox import Fact, Handler
+from services.planner.repository import ideas, limits
+
+
+def task_created(transaction: Transaction, fact: Fact) -> None:
+    """The writer has a task for an idea: {content_idea_id}."""
+    idea_id = parse_id(_text(fact, "content_idea_id"))
+    if idea_id:
+        ideas.queue(transaction, idea_id)
+
+
+def content_created(transaction: Transaction, fact: Fact) -> None:
+    """The writer has written something: {content_id, content_idea_id, cluster_id}; the latter two may be empty."""
+    content_id = parse_id(_text(fact, "content_id"))
+    idea_id, cluster_id = parse_id(_text(fact, "content_idea_id")), parse_id(_text(fact, "cluster_id"))
+    if content_id and idea_id:
+        ideas.finish(transaction, idea_id, content_id)
+    if cluster_id:
+        ideas.count_content(transaction, cluster_id)
+
+
+def content_published(transaction: Transaction, fact: Fact) -> None:
+    """A content is on a site: {content_id, url}."""
+    content_id = parse_id(_text(fact, "content_id"))
+    if content_id:
+        ideas.publish(transaction, content_id, _text(fact, "url"))
+
+
+def plan_changed(transaction: Transaction, fact: Fact) -> None:
+    """The account has another plan: {plan, max_keywords}.
+
+    Raises:
+        InvalidArgument: max_keywords is no count.
+    """
+    most = fact.payload.get("max_keywords")
+    if type(most) is not int or most < 0:
+        raise InvalidArgument.field("event.payload.max_keywords", "must be a whole number from 0 on")
+    limits.put(transaction, fact.account_id, _text(fact, "plan"), most)
+
+
+HANDLERS: Mapping[str, Handler] = {
+    "writer.task_created": task_created,
+    "writer.content_created": content_created,
+    "integration.content_published": content_published,
+    "billing.plan_changed": plan_changed,
+}
+"""What the planner wants to know, by kind."""
+
+
+def _text(fact: Fact, name: str) -> str:
+    value = fact.payload.get(name)
+    return value if isinstance(value, str) else ""
