@@ -1,5 +1,6 @@
 """What the platform offers (plans, prices, packages, ways to pay), the reference rows and the outbox."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -71,18 +72,19 @@ def downgrade() -> None:
 
 def _fill() -> None:
     """Write the defaults, under ids that are the same on every installation."""
-    names = ("code", "name", "price_minor", "credits", "max_sites", "max_users", "max_keywords")
-    rows = [dict(zip(names, plan, strict=True)) for plan in PLANS]
-    _insert("plan", [row | {"id": _id("plan", row["code"]), "sort_order": n} for n, row in enumerate(rows)])
-    names = ("operation", "display_name", "unit", "unit_size", "credits")
-    rows = [dict(zip(names, cost, strict=True)) for cost in COSTS]
-    _insert("credit_cost", [row | {"id": _id("credit_cost", row["operation"], "1"), "version": 1} for row in rows])
-    names = ("country_code", "method", "display_name")
-    rows = [dict(zip(names, method, strict=True)) for method in METHODS]
+    plans = _rows(PLANS, "code", "name", "price_minor", "credits", "max_sites", "max_users", "max_keywords")
+    _insert("plan", [row | {"id": _id("plan", row["code"]), "sort_order": n} for n, row in enumerate(plans)])
+    costs = _rows(COSTS, "operation", "display_name", "unit", "unit_size", "credits")
+    _insert("credit_cost", [row | {"id": _id("credit_cost", row["operation"], "1"), "version": 1} for row in costs])
+    methods = _rows(METHODS, "country_code", "method", "display_name")
     _insert(
         "payment_method_config",
-        [row | {"id": _id("payment_method", row["country_code"], row["method"])} for row in rows],
+        [row | {"id": _id("payment_method", row["country_code"], row["method"])} for row in methods],
     )
+
+
+def _rows(values: Sequence[Sequence[Any]], *names: str) -> list[dict[str, Any]]:
+    return [dict(zip(names, row, strict=True)) for row in values]
 
 
 def _id(*words: object) -> UUID:

@@ -1,0 +1,233 @@
+"""Every query of billing. The ledger is changed by its functions only, each one round trip."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from chassis.database import Transaction
+from chassis.ids import new_id
+from chassis.tenancy import table_of
+from services.billing.domain import EXPIRING_SOON, GRANT_PRIORITY, Grant, Price, PricedWork, Reservation, Use
+from services.billing.domain import FALLBACK_PRICES as FALLBACK
+from services.billing.models import CreditCost, Plan, Subscription
+
+Answer = sa.Row[Any]
+"""A `ledger_answer`: code, fresh, id, state, credits, ..."""
+
+_LIVE = ("trialing", "active", "past_due")
+_PLAN, _COST, _SUBSCRIPTION = table_of(Plan), table_of(CreditCost), table_of(Subscription)
+
+
+# ── the ledger ──────────────────────────────────────────────────────────────────────────────────────────────────────
+def open_account(transaction: Transaction, now: datetime) -> Answer:
+    """Make the credit account, unless it is there."""
+    return _call(transaction, "ledger_open", now=now)
+
+
+def grant(transaction: Transaction, given: Grant, now: datetime) -> Answer:
+    """Give credits. Codes: ok, no_credit_account, key_reused, expired."""
+    return _call(transaction, "ledger_grant", id=new_id(), priority=GRANT_PRIORITY, now=now, **asdict(given))
+
+
+def expire_grants(transaction: Transaction, now: datetime) -> Answer:
+    """End what is free of grants past their date. Codes: ok, no_credit_account."""
+    return _call(transaction, "ledger_expire_grants", now=now)
+
+
+def reserve(transaction: Transaction, wanted: Reservation, now: datetime) -> Answer:
+    """Set credits aside.
+
+    Codes: ok, no_credit_account, key_reused, hold_closed, quote_not_found, quote_not_accepted, quote_of_another_run,
+    unknown_operation, quote_exhausted, insufficient_credits.
+    """
+    fallback = FALLBACK.get(wanted.operation)
+    return _call(
+        transaction,
+        "ledger_reserve",
+        site=transaction.tenant.site_id,
+        id=new_id(),
+        key=wanted.key,
+        quote=wanted.quote_id,
+        run=wanted.run_id,
+        step=wanted.step_id,
+        operation=wanted.operation,
+        quantity=wanted.quantity,
+        fallback_unit_size=fallback.unit_size if fallback else None,
+        fallback_unit_credits=fallback.unit_credits if fallback else None,
+        now=now,
+    )
+
+
+def capture(transaction: Transaction, key: str, use: Use, now: datetime) -> Answer:
+    """Take what was used. Codes: ok, hold_not_found, hold_closed, key_reused, capture_above_hold."""
+    site = transaction.tenant.site_id
+    return _call(transaction, "ledger_capture", site=site, id=new_id(), key=key, now=now, **asdict(use))
+
+
+def release(transaction: Transaction, key: str, now: datetime) -> Answer:
+    """Free a hold. Codes: ok, no_credit_account, hold_closed."""
+    return _call(transaction, "ledger_release", site=transaction.tenant.site_id, id=new_id(), key=key, now=now)
+
+
+def expire_hold(transaction: Transaction, key: str, now: datetime) -> Answer:
+    """End the hold of a step that is terminal. Codes as of `release`."""
+    return _call(transaction, "ledger_expire_hold", site=transaction.tenant.site_id, id=new_id(), key=key, now=now)
+
+
+def check(transaction: Transaction) -> Sequence[sa.Row[Any]]:
+    """Return what the books say and what is counted: rows of (what, booked, counted)."""
+    return transaction.all(_statement("ledger_check", ("account",)), {"account": transaction.tenant.account_id})
+
+
+# ── quotes ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+def create_quote(
+    transaction: Transaction,
+    *,
+    key: str,
+    request: Mapping[str, Any],
+    lines: Sequence[PricedWork],
+    totals: tuple[int, int],
+    max_credits: int,
+    expire_time: datetime,
+    now: datetime,
+) -> Answer:
+    """Keep a quote. Codes: ok, no_credit_account, key_reused."""
+    return _call(
+        transaction,
+        "quote_create",
+        site=transaction.tenant.site_id,
+        id=new_id(),
+        key=key,
+        request=json.dumps(request),
+        lines=json.dumps([_line(position, line) for position, line in enumerate(lines)]),
+        expected=totals[0],
+        limit=totals[1],
+        max=max_credits,
+        expire_time=expire_time,
+        now=now,
+    )
+
+
+def _line(position: int, line: PricedWork) -> dict[str, Any]:
+    return {
+        **asdict(line.work),
+        "id": str(new_id()),
+        "position": position,
+        "expected_credits": line.expected_credits,
+        "limit_credits": line.limit_credits,
+        "credit_cost_id": str(line.price.id) if line.price.id else None,
+    }
+
+
+def accept_quote(transaction: Transaction, quote_id: UUID, run_id: UUID, now: datetime) -> Answer:
+    """Bind a quote to a run. Codes: ok, quote_not_found, quote_of_another_run, quote_expired, insufficient_credits."""
+    site = transaction.tenant.site_id
+    return _call(transaction, "quote_accept", site=site, quote=quote_id, run=run_id, now=now)
+
+
+def quote(transaction: Transaction, quote_id: UUID) -> sa.RowMapping | None:
+    """Return a quote of the tenant's site, with its lines as a list of objects."""
+    parameters = {"id": quote_id, "site": transaction.tenant.site_id}
+    return transaction.execute(_QUOTE, parameters).mappings().first()
+
+
+_QUOTE = sa.text(
+    "SELECT q.id, q.site_id, q.expected_credits, q.limit_credits, q.captured_credits, q.held_credits, q.expire_time,"
+    " (SELECT jsonb_agg(jsonb_build_object('stage', l.stage, 'operation', l.operation,"
+    " 'expected_quantity', l.expected_quantity, 'limit_quantity', l.limit_quantity, 'pieces', l.pieces,"
+    " 'expected_credits', l.expected_credits, 'limit_credits', l.limit_credits) ORDER BY l.position)"
+    " FROM quote_line l WHERE l.account_id = q.account_id AND l.quote_id = q.id) AS lines"
+    " FROM quote q WHERE q.id = :id AND q.site_id = :site"
+)
+
+
+# ── accounts, prices, plans ─────────────────────────────────────────────────────────────────────────────────────────
+def balance(transaction: Transaction, now: datetime) -> sa.Row[Any] | None:
+    """Return (posted, held, expiring_soon, due, plan); `due` is what grants past their date still have free."""
+    parameters = {"account": transaction.tenant.account_id, "now": now, "soon": now + EXPIRING_SOON, "live": [*_LIVE]}
+    return transaction.one(_BALANCE, parameters)
+
+
+_BALANCE = sa.text(
+    "SELECT a.posted, a.held,"
+    " coalesce(sum(g.remaining - g.held) FILTER (WHERE g.expire_time > :now), 0)::bigint AS expiring_soon,"
+    " coalesce(sum(g.remaining - g.held) FILTER (WHERE g.expire_time <= :now), 0)::bigint AS due,"
+    " coalesce((SELECT p.code FROM subscription s JOIN plan p ON p.id = s.plan_id"
+    " WHERE s.account_id = a.account_id AND s.status = ANY(:live)), '') AS plan"
+    " FROM credit_account a LEFT JOIN credit_grant g"
+    " ON g.account_id = a.account_id AND g.remaining > 0 AND g.expire_time <= :soon"
+    " WHERE a.account_id = :account GROUP BY a.account_id"
+)
+
+
+def lock_account(transaction: Transaction) -> None:
+    """Make everything else about the account's credits wait for this transaction."""
+    transaction.execute(
+        sa.text("SELECT 1 FROM credit_account WHERE account_id = :account FOR UPDATE"),
+        {"account": transaction.tenant.account_id},
+    )
+
+
+def prices(transaction: Transaction) -> dict[str, Price]:
+    """Return the active prices of the catalogue by operation."""
+    rows = transaction.all(sa.select(_COST).where(_COST.c.active))
+    return {row.operation: Price(row.unit_size, row.credits, row.id) for row in rows}
+
+
+def plan(transaction: Transaction, code: str) -> sa.RowMapping | None:
+    """Return a plan that can be had."""
+    return transaction.execute(sa.select(_PLAN).where(_PLAN.c.code == code, _PLAN.c.active)).mappings().first()
+
+
+def subscription(transaction: Transaction, key: str) -> sa.Row[Any] | None:
+    """Return the subscription that a key made."""
+    return transaction.one(sa.select(_SUBSCRIPTION).where(_SUBSCRIPTION.c.key == key))
+
+
+def live_subscription(transaction: Transaction) -> sa.Row[Any] | None:
+    """Return the account's subscription that is not over."""
+    return transaction.one(sa.select(_SUBSCRIPTION).where(_SUBSCRIPTION.c.status.in_(_LIVE)))
+
+
+def end_subscription(transaction: Transaction, now: datetime) -> None:
+    """End the live subscription, if there is one."""
+    transaction.execute(
+        sa.update(_SUBSCRIPTION)
+        .where(_SUBSCRIPTION.c.status.in_(_LIVE))
+        .values(status="cancelled", end_time=now, update_time=now, revision=_SUBSCRIPTION.c.revision + 1)
+    )
+
+
+def add_subscription(
+    transaction: Transaction, *, key: str, plan_id: UUID, reason: str, period: tuple[datetime, datetime]
+) -> None:
+    """Put the account on a plan for a period."""
+    transaction.execute(
+        sa.insert(_SUBSCRIPTION).values(
+            account_id=transaction.tenant.account_id,
+            id=new_id(),
+            key=key,
+            plan_id=plan_id,
+            status="active",
+            reason=reason,
+            period_start_time=period[0],
+            period_end_time=period[1],
+        )
+    )
+
+
+def _call(transaction: Transaction, function: str, **parameters: Any) -> Answer:
+    values = {"account": transaction.tenant.account_id, **parameters}
+    return transaction.execute(_statement(function, tuple(values)), values).one()
+
+
+@cache
+def _statement(function: str, names: tuple[str, ...]) -> sa.TextClause:
+    arguments = ", ".join(f"p_{name} => :{name}" for name in names)
+    return sa.text(f"SELECT * FROM {function}({arguments})")  # noqa: S608 - the names are those of our functions

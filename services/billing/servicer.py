@@ -1,0 +1,119 @@
+"""The gRPC edge of billing."""
+
+import grpc
+from igny8.billing.v1 import billing_pb2, billing_service_pb2, billing_service_pb2_grpc
+
+from chassis import call
+from chassis.clock import Clock
+from chassis.database import Database
+from services.billing import translate
+from services.billing.resources import CREDIT_COST, CREDIT_TRANSACTION, CREDIT_USAGE, PLAN
+from services.billing.usecases import accounts, holds, quotes
+
+
+class BillingServicer(billing_service_pb2_grpc.BillingServiceServicer):
+    """Answers calls to `igny8.billing.v1.BillingService`.
+
+    Args:
+        database: billing's, under its app role.
+        clock: tells when credits end.
+    """
+
+    ListCreditTransactions = CREDIT_TRANSACTION.list(billing_service_pb2.ListCreditTransactionsResponse)
+    ListCreditUsages = CREDIT_USAGE.list(billing_service_pb2.ListCreditUsagesResponse)
+    ListCreditCosts = CREDIT_COST.list(billing_service_pb2.ListCreditCostsResponse)
+    ListPlans = PLAN.list(billing_service_pb2.ListPlansResponse)
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self.database = database
+        self._clock = clock
+
+    def GetBalance(
+        self, request: billing_service_pb2.GetBalanceRequest, context: grpc.ServicerContext
+    ) -> billing_pb2.Balance:
+        """Read what the account has."""
+        return translate.balance(accounts.get_balance(self.database, call.tenant(), self._clock.now()))
+
+    def AssignPlan(
+        self, request: billing_service_pb2.AssignPlanRequest, context: grpc.ServicerContext
+    ) -> billing_service_pb2.AssignPlanResponse:
+        """Put the account on a plan."""
+        row, balance = accounts.assign_plan(
+            self.database,
+            call.tenant(),
+            plan=request.plan,
+            reason=request.reason,
+            request_id=request.request_id,
+            now=self._clock.now(),
+        )
+        return billing_service_pb2.AssignPlanResponse(plan=translate.plan(row), balance=translate.balance(balance))
+
+    def GrantCredits(
+        self, request: billing_service_pb2.GrantCreditsRequest, context: grpc.ServicerContext
+    ) -> billing_service_pb2.GrantCreditsResponse:
+        """Give the account credits."""
+        balance = accounts.grant_credits(
+            self.database,
+            call.tenant(),
+            credits_=request.credits,
+            reason=request.reason,
+            expire_time=translate.expire_time(request),
+            request_id=request.request_id,
+            now=self._clock.now(),
+        )
+        return billing_service_pb2.GrantCreditsResponse(balance=translate.balance(balance))
+
+    def CheckLedger(
+        self, request: billing_service_pb2.CheckLedgerRequest, context: grpc.ServicerContext
+    ) -> billing_service_pb2.CheckLedgerResponse:
+        """Compare the books of the account with each other."""
+        differences, balance = accounts.check_ledger(self.database, call.tenant(), self._clock.now())
+        return billing_service_pb2.CheckLedgerResponse(
+            ok=not differences, differences=differences, balance=translate.balance(balance)
+        )
+
+    def CreateQuote(
+        self, request: billing_service_pb2.CreateQuoteRequest, context: grpc.ServicerContext
+    ) -> billing_pb2.Quote:
+        """Price work before it is done."""
+        row = quotes.create_quote(
+            self.database,
+            call.tenant(),
+            request_id=request.request_id,
+            work=translate.works(request),
+            max_credits=request.max_credits,
+            now=self._clock.now(),
+        )
+        return translate.quote(row)
+
+    def GetQuote(
+        self, request: billing_service_pb2.GetQuoteRequest, context: grpc.ServicerContext
+    ) -> billing_pb2.Quote:
+        """Read a quote with what was used of it."""
+        quote_id = translate.an_id("quote_id", request.quote_id)
+        return translate.quote(quotes.get_quote(self.database, call.tenant(), quote_id))
+
+    def AcceptQuote(
+        self, request: billing_service_pb2.AcceptQuoteRequest, context: grpc.ServicerContext
+    ) -> billing_pb2.Quote:
+        """Bind a quote to a run."""
+        quote_id = translate.an_id("quote_id", request.quote_id)
+        run_id = translate.an_id("run_id", request.run_id)
+        return translate.quote(quotes.accept_quote(self.database, call.tenant(), quote_id, run_id, self._clock.now()))
+
+    def Reserve(self, request: billing_service_pb2.ReserveRequest, context: grpc.ServicerContext) -> billing_pb2.Hold:
+        """Set credits aside."""
+        wanted = translate.reservation(request)
+        return translate.hold(holds.reserve(self.database, call.tenant(), wanted, self._clock.now()))
+
+    def Capture(self, request: billing_service_pb2.CaptureRequest, context: grpc.ServicerContext) -> billing_pb2.Hold:
+        """Take what was really used."""
+        use = translate.use(request)
+        return translate.hold(holds.capture(self.database, call.tenant(), request.key, use, self._clock.now()))
+
+    def Release(
+        self, request: billing_service_pb2.ReleaseRequest, context: grpc.ServicerContext
+    ) -> billing_service_pb2.ReleaseResponse:
+        """Free a hold."""
+        freed = holds.release(self.database, call.tenant(), request.key, self._clock.now())
+        return billing_service_pb2.ReleaseResponse(released_credits=freed)

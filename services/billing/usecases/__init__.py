@@ -1,0 +1,1 @@
+"""What billing does: `accounts` (balance, plans, grants, the check), `quotes`, `holds` (reserve, capture, release)."""

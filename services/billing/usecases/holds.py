@@ -1,0 +1,137 @@
+"""Credits meet work: set aside before it, captured at what it was after it, or freed."""
+
+from datetime import datetime
+
+from chassis.database import Database, Transaction
+from chassis.errors import Fault, Internal, InvalidArgument, NotFound
+from chassis.tenancy import Tenant
+from services.billing import repository
+from services.billing.domain import MOST_QUANTITY, Hold, Reservation, Use, known_operations
+from services.billing.errors import (
+    CaptureAboveHold,
+    HoldClosed,
+    InsufficientCredits,
+    KeyReused,
+    NoCreditAccount,
+    QuoteExhausted,
+    QuoteNotAccepted,
+    UnknownOperation,
+)
+
+_MOST_KEY = 200
+
+
+def reserve(database: Database, tenant: Tenant, wanted: Reservation, now: datetime) -> Hold:
+    """Set credits aside at the price of now, once for a key.
+
+    Raises:
+        InvalidArgument: the quantity or the key makes no sense.
+        InsufficientCredits, QuoteExhausted: and nothing is remembered; the same key may be tried again.
+        NotFound: there is no such quote.
+        QuoteNotAccepted: no run has it.
+        KeyReused: the key was used with other parameters, or another run has the quote.
+        HoldClosed: the key was released before it was reserved.
+        UnknownOperation, NoCreditAccount: as they say.
+    """
+    _check_key(wanted.key)
+    if not 1 <= wanted.quantity <= MOST_QUANTITY:
+        raise InvalidArgument.field("quantity", f"must be from 1 to {MOST_QUANTITY}")
+    with database.transaction(tenant) as transaction:
+        answer = repository.reserve(transaction, wanted, now)
+        if answer.code == "ok":
+            return _hold(wanted.key, answer)
+        raise _refusal(transaction, wanted, answer)
+
+
+def capture(database: Database, tenant: Tenant, key: str, use: Use, now: datetime) -> Hold:
+    """Take what was really used out of a hold, write the usage, and free the rest; once for a key.
+
+    Raises:
+        InvalidArgument: a quantity below zero.
+        NotFound: there is no such hold.
+        HoldClosed: it was released or has expired.
+        CaptureAboveHold: the quantity costs more than is held.
+        KeyReused: the hold was captured with other parameters.
+    """
+    _check_key(key)
+    for name in ("quantity", "input_tokens", "output_tokens"):
+        if not 0 <= getattr(use, name) <= MOST_QUANTITY:
+            raise InvalidArgument.field(name, f"must be from 0 to {MOST_QUANTITY}")
+    with database.transaction(tenant) as transaction:
+        answer = repository.capture(transaction, key, use, now)
+    if answer.code == "ok":
+        return _hold(key, answer)
+    raise _no_capture(key, answer)
+
+
+def release(database: Database, tenant: Tenant, key: str, now: datetime) -> int:
+    """Free a hold and return the credits that this call freed; a hold that was never made counts as freed.
+
+    Raises:
+        HoldClosed: it was captured.
+    """
+    _check_key(key)
+    with database.transaction(tenant) as transaction:
+        answer = repository.release(transaction, key, now)
+    match answer.code:
+        case "ok":
+            return int(answer.credits)
+        case "no_credit_account":
+            return 0
+        case "hold_closed":
+            raise HoldClosed(key, answer.state)
+        case code:
+            raise Internal(f"ledger_release answered {code!r}")
+
+
+def _refusal(transaction: Transaction, wanted: Reservation, answer: repository.Answer) -> Fault:
+    match answer.code:
+        case "insufficient_credits":
+            return InsufficientCredits(needed=answer.needed, available=answer.available, held=answer.held)
+        case "quote_exhausted":
+            return QuoteExhausted(
+                needed=answer.needed,
+                limit=answer.limit_credits,
+                captured=answer.quote_captured,
+                held=answer.quote_held,
+            )
+        case "unknown_operation":
+            known = known_operations(repository.prices(transaction))
+            return UnknownOperation(wanted.operation, field="operation", known=known)
+    return _closed(wanted, answer.code)
+
+
+def _closed(wanted: Reservation, code: str) -> Fault:
+    """Return why a quote or key cannot be reserved on."""
+    reasons: dict[str, Fault] = {
+        "quote_not_found": NotFound.row("quote", wanted.quote_id),
+        "quote_not_accepted": QuoteNotAccepted(),
+        "quote_of_another_run": KeyReused(str(wanted.quote_id), "run"),
+        "key_reused": KeyReused(wanted.key, "reservation"),
+        "hold_closed": HoldClosed(wanted.key, None),
+        "no_credit_account": NoCreditAccount(),
+    }
+    return reasons.get(code) or Internal(f"ledger_reserve answered {code!r}")
+
+
+def _no_capture(key: str, answer: repository.Answer) -> Fault:
+    match answer.code:
+        case "hold_not_found":
+            return NotFound.row("hold", key)
+        case "hold_closed":
+            return HoldClosed(key, answer.state)
+        case "capture_above_hold":
+            return CaptureAboveHold(needed=answer.needed, held=answer.credits)
+        case "key_reused":
+            return KeyReused(key, "capture")
+        case code:
+            return Internal(f"ledger_capture answered {code!r}")
+
+
+def _hold(key: str, answer: repository.Answer) -> Hold:
+    return Hold(answer.id, key, answer.state, answer.credits, answer.captured_credits, answer.credit_cost_id)
+
+
+def _check_key(key: str) -> None:
+    if len(key) > _MOST_KEY:
+        raise InvalidArgument.field("key", f"must be at most {_MOST_KEY} characters")
