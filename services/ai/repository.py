@@ -1,0 +1,61 @@
+"""Every query of the ai service outside the standard methods: the calls' records, and prompt overrides."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from chassis.database import Transaction
+from chassis.ids import new_id
+from chassis.tenancy import table_of
+from services.ai.domain import IN_FLIGHT_S
+from services.ai.models import AiCall, AiModel, PromptOverride
+
+call, model, override = table_of(AiCall), table_of(AiModel), table_of(PromptOverride)
+_LEASE = sa.func.now() + sa.func.make_interval(0, 0, 0, 0, 0, 0, IN_FLIGHT_S)
+
+
+def open_record(tx: Transaction, request_id: str, values: Mapping[str, Any]) -> UUID | None:
+    """Insert a call's record as in flight, or take over one whose process died; None when another process has it, or
+    it has ended."""
+    row = {
+        "account_id": tx.tenant.account_id,
+        "site_id": tx.tenant.site_id,
+        "id": new_id(),
+        "request_id": request_id,
+        "status": "in_flight",
+        "lease_until": _LEASE,
+        **values,
+    }
+    statement = insert(call).values(row)
+    abandoned = sa.and_(call.c.status == "in_flight", call.c.lease_until < sa.func.now())
+    taken = statement.on_conflict_do_update(
+        index_elements=["account_id", "request_id"], set_={"lease_until": _LEASE}, where=abandoned
+    )
+    opened = tx.one(taken.returning(call.c.id))
+    return opened.id if opened else None
+
+
+def read_record(tx: Transaction, request_id: str) -> sa.Row[Any] | None:
+    """Return a call's record, or None."""
+    return tx.one(sa.select(call).where(call.c.request_id == request_id))
+
+
+def close_record(tx: Transaction, call_id: UUID, values: Mapping[str, Any]) -> None:
+    """Write how a call ended."""
+    tx.execute(sa.update(call).where(call.c.id == call_id).values(dict(values)))
+
+
+def read_override(tx: Transaction, template: str) -> str | None:
+    """Return the account's own text of a template, or None."""
+    row = tx.one(sa.select(override.c.body).where(override.c.template == template))
+    return row.body if row else None
+
+
+def read_prices(tx: Transaction, provider: str, name: str, kind: str) -> tuple[int, int]:
+    """Return a model's prices in micro-USD (read, written); zero for a model that is not in the catalogue."""
+    where = (model.c.provider == provider, model.c.name == name, model.c.kind == kind)
+    row = tx.one(sa.select(model.c.input_cost_micros, model.c.output_cost_micros).where(*where))
+    return (row.input_cost_micros, row.output_cost_micros) if row else (0, 0)
