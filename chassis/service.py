@@ -16,6 +16,7 @@
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from igny8.common.v1 import events_service_pb2_grpc, functions_service_pb2_grpc
 from sqlalchemy.engine import make_url
@@ -123,6 +124,16 @@ def migrate_from_environment(name: str, environment: Environment) -> None:
     )
 
 
+class Background(Protocol):
+    """Something that runs in threads of its own."""
+
+    def start(self) -> None:
+        """Begin."""
+
+    def stop(self) -> None:
+        """End what is under way, and no more."""
+
+
 @dataclass(frozen=True)
 class Built:
     """A service that was put together and does not listen yet.
@@ -131,11 +142,13 @@ class Built:
         config: where it will listen.
         offers: what it will serve.
         close: lets go of databases and channels.
+        beside: what runs beside the server while it serves.
     """
 
     config: ServiceConfig
     offers: Sequence[Offer]
     close: Callable[[], None]
+    beside: Sequence[Background] = ()
 
 
 def main(
@@ -172,8 +185,13 @@ def main(
 
 def _serve(name: str, built: Built) -> int:
     logging.set_up(name, built.config.log_level)
+    server = Server(built.config.listen, built.offers, built.config.verifier, threads=built.config.threads)
+    for part in built.beside:
+        part.start()
     try:
-        Server(built.config.listen, built.offers, built.config.verifier, threads=built.config.threads).run()
+        server.run()
     finally:
+        for part in built.beside:
+            part.stop()
         built.close()
     return 0
