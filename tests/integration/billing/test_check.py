@@ -1,0 +1,40 @@
+"""The comparison of the books finds every way in which they can be wrong."""
+
+import pytest
+
+from tests.integration.billing.books import Books
+
+WRONGS = [
+    ("UPDATE credit_account SET posted = posted + 1", "balance and sum of transactions"),
+    ("UPDATE credit_account SET posted = posted + 1", "balance and what remains of grants"),
+    ("UPDATE credit_account SET transaction_count = 9", "number of transactions"),
+    ("UPDATE credit_account SET held = held + 1", "held and sum of open holds"),
+    ("UPDATE credit_grant SET held = held - 1", "held and what grants have pinned"),
+    ("UPDATE credit_grant SET held = held - 1", "grants whose pinned credits are not those of their open holds"),
+    (
+        "UPDATE credit_grant SET remaining = remaining - 1",
+        "grants whose rest is not what was given less what was taken and what ended",
+    ),
+    ("UPDATE hold SET credits = credits + 1 WHERE state = 'open'", "holds that pin other than their credits"),
+    ("UPDATE hold_grant SET captured_credits = 0", "holds that took other than they captured"),
+    ("UPDATE hold SET captured_credits = 1 WHERE state = 'captured'", "captures of holds and deductions"),
+    ("UPDATE hold SET captured_credits = 1 WHERE state = 'captured'", "captures of holds and usage"),
+    ("UPDATE quote SET held_credits = held_credits + 1", "quotes whose use is not that of their holds"),
+    (
+        "INSERT INTO credit_transaction (account_id, id, number, kind, amount, balance_after)"
+        " SELECT account_id, gen_random_uuid(), 7, 'purchase', 5, 9 FROM credit_account",
+        "transactions whose number or balance does not follow from the one before",
+    ),
+]
+
+
+@pytest.mark.parametrize(("wrong", "what"), WRONGS)
+def test_a_wrong_row_is_found(books: Books, wrong: str, what: str) -> None:
+    books.give(50)
+    quote_id = books.quote()
+    books.reserve(quote_id, 5, key="done")
+    books.capture("done", 4)
+    books.reserve(quote_id, 7, key="open")
+    assert books.differences() == []
+    books.rows(wrong + " RETURNING 1")
+    assert what in [row.what for row in books.differences()]
