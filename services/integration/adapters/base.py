@@ -12,6 +12,9 @@ DestinationError
     ├── PermissionMissing          the user is known but may not do this
     ├── ContentRefused             the destination does not take what was sent
     ├── UploadRefused              the destination does not take this file
+    ├── PictureMissing             a picture's file is gone, on our side
+    ├── CredentialsUnreadable      what is stored cannot be opened any more
+    ├── PlatformUnsupported        this kind of destination is not published to yet
     └── DestinationMisconfigured   it redirects, blocks us, or has no interface to talk to
 
 A failure never says that nothing happened. Publishing is safe to call again: adapters look before they make.
@@ -19,6 +22,7 @@ A failure never says that nothing happened. Publishing is safe to call again: ad
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import ClassVar, Literal, Protocol
 
 
@@ -99,6 +103,24 @@ class UploadRefused(PermanentDestinationError):
     reason = "upload_refused"
 
 
+class PictureMissing(PermanentDestinationError):
+    """The file of a picture is gone from the object store."""
+
+    reason = "picture_missing"
+
+
+class CredentialsUnreadable(PermanentDestinationError):
+    """The stored credentials cannot be opened any more."""
+
+    reason = "credentials_missing"
+
+
+class PlatformUnsupported(PermanentDestinationError):
+    """This kind of destination is not published to yet."""
+
+    reason = "platform_unsupported"
+
+
 class DestinationMisconfigured(PermanentDestinationError):
     """The destination redirects, blocks us, or has no interface to talk to."""
 
@@ -107,7 +129,7 @@ class DestinationMisconfigured(PermanentDestinationError):
 
 @dataclass(frozen=True)
 class PublishImage:
-    """An image of a content; `data` fetches the bytes only when they must be uploaded."""
+    """An image of a content; `data` fetches the bytes only when they must be uploaded. Sizes in pixels, 0: unknown."""
 
     image_id: str
     role: Literal["featured", "in_article"]
@@ -116,6 +138,8 @@ class PublishImage:
     mime_type: str
     alt_text: str
     data: Callable[[], bytes]
+    width: int = 0
+    height: int = 0
 
 
 @dataclass(frozen=True)
@@ -124,6 +148,7 @@ class PublishableContent:
 
     `html` is clean; its images have the source `igny8-image:<image_id>`, which the destination replaces by
     addresses of its own. `categories` and `tags` are names. `slug` is a wish: a taken one may be changed.
+    `publish_time` is when it was first sent there, the same however often it is sent.
     """
 
     content_id: str
@@ -136,6 +161,8 @@ class PublishableContent:
     categories: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     images: tuple[PublishImage, ...] = ()
+    publish_time: datetime | None = None
+    update_time: datetime | None = None
 
 
 @dataclass(frozen=True)

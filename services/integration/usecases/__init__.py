@@ -1,0 +1,1 @@
+"""What integration does: connecting destinations, and publishing to them."""
