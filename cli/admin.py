@@ -1,0 +1,104 @@
+"""`igny8 admin`: accounts, keys, sites and databases."""
+
+import secrets
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from cli.errors import CommandError
+from cli.options import ApiOption, DataOption, KeyOption
+
+app = typer.Typer(no_args_is_help=True)
+key_app, site_app = typer.Typer(no_args_is_help=True), typer.Typer(no_args_is_help=True)
+app.add_typer(key_app, name="key", help="API keys.")
+app.add_typer(site_app, name="site", help="Sites.")
+console = Console()
+HERE = Path(".igny8")
+
+
+@key_app.command("create")
+def create_key(
+    email: Annotated[str, typer.Option(help="The owner's e-mail address.")],
+    name: Annotated[str, typer.Option(help="What the key is for.")] = "igny8 command",
+    data: DataOption = HERE,
+    api: ApiOption = "",
+    *,
+    sign_up: Annotated[bool, typer.Option("--sign-up", help="Open the account first.")] = False,
+    password: Annotated[str, typer.Option(prompt=True, hide_input=True, envvar="IGNY8_PASSWORD")],
+) -> None:
+    """Sign in, make an API key for the whole account, and print it once.
+
+    For what runs in the data directory the key is kept there too, so that commands here find it.
+    """
+    from cli.api import Api  # noqa: PLC0415 - `--help` should not wait for an HTTP library
+    from cli.home import Home, read_json, write_json  # noqa: PLC0415 - the same
+
+    home = Home(data.absolute())
+    url = api or str(read_json(home.state).get("api_url", ""))
+    if not url:
+        raise CommandError(f"Nothing runs in {data}. Start it with `igny8 up`, or name a gateway with --api.")
+    body = {"email": email, "password": password}
+    if sign_up:
+        session = Api(url).post("/v1/signup", {**body, "account_name": email.partition("@")[0]})["session"]
+    else:
+        session = Api(url).post("/v1/sessions", body)["session"]
+    key = {"name": name, "scopes": ["read", "write", "manage"]}
+    secret = Api(url, session["access_token"]).post("/v1/api-keys", key)["secret"]
+    if not api:
+        write_json(home.client, {"api_key": secret})
+    typer.echo(secret)
+
+
+@site_app.command("create")
+def create_site(
+    name: Annotated[str, typer.Option(help="What the site is called.")],
+    domain: Annotated[str, typer.Option(help="Its host name, without https://.")],
+    industry: Annotated[str, typer.Option(help="Slug of its industry, from GET /v1/industries.")],
+    sectors: Annotated[str, typer.Option(help="Slugs of one to five of its sectors, with commas between them.")],
+    platform: Annotated[str, typer.Option(help="sites, wordpress, shopify or custom.")] = "sites",
+    data: DataOption = HERE,
+    api: ApiOption = "",
+    key: KeyOption = "",
+) -> None:
+    """Make a site with its sectors; with the platform `sites` it is published here."""
+    from cli.connection import connect  # noqa: PLC0415 - see create_key
+
+    link = connect(data, api, key, "").api
+    industry_id = _by_slug(link, "/v1/industries", "industries", [industry])[0]
+    wanted = [slug.strip() for slug in sectors.split(",") if slug.strip()]
+    sector_ids = _by_slug(link, "/v1/industry-sectors", "industry_sectors", wanted)
+    site = {"name": name, "domain": domain, "industry_id": industry_id, "platform": platform}
+    made = link.post("/v1/sites", {"site": site, "industry_sector_ids": sector_ids})
+    if platform == "sites":
+        link.post(f"/v1/sites/{made['id']}/integrations", {"platform": "sites"})
+    typer.echo(made["id"])
+
+
+def _by_slug(link: Any, path: str, field: str, wanted: list[str]) -> list[str]:
+    known = {row["slug"]: row["id"] for row in link.all(path, field)}
+    missing = [slug for slug in wanted if slug not in known]
+    if missing or not wanted:
+        raise CommandError(f"There is no {', '.join(missing) or 'sector'}; known are: {', '.join(sorted(known))}.")
+    return [known[slug] for slug in wanted]
+
+
+@app.command("databases")
+def databases(
+    admin_url: Annotated[str, typer.Option(envvar="IGNY8_ADMIN_URL", help="URL of a role that may make roles.")],
+) -> None:
+    """Make the seven databases and their roles on a PostgreSQL of yours, and print the variables that name them.
+
+    It can be run again: what is there stays, and the roles get the new passwords that are printed.
+    """
+    from chassis.embedded.roles import bootstrap  # noqa: PLC0415 - see create_key
+    from cli.processes import SERVICES  # noqa: PLC0415 - the same
+
+    roles = (f"{service}_{kind}" for service in SERVICES for kind in ("owner", "app", "sweep"))
+    passwords = {role: secrets.token_urlsafe(24) for role in roles}
+    for service, urls in bootstrap(admin_url, SERVICES, passwords.__getitem__).items():
+        prefix = service.upper()
+        typer.echo(f"{prefix}_DATABASE_URL='{urls.app}'")
+        typer.echo(f"{prefix}_OWNER_URL='{urls.owner}'")
+        typer.echo(f"{prefix}_SWEEP_URL='{urls.sweep}'")
