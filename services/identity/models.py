@@ -11,6 +11,7 @@ from chassis import idempotency, outbox, tenancy
 from chassis.tenancy import AccountRow, Editable, SoftDeleted, TenantBase
 
 CATALOGUE = frozenset({"industry", "industry_sector", "app_user", "password_reset", "operator_key"})
+APPEND_ONLY = frozenset({"operator_access", "outbox", "inbox"})  # the app role may neither change nor delete these rows
 ROLES = ("developer", "owner", "admin", "editor", "viewer", "system_bot")
 STATUSES = ("active", "suspended", "trial", "cancelled")
 PLATFORMS = ("wordpress", "shopify", "sites", "custom")
