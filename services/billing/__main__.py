@@ -1,20 +1,18 @@
-"""Billing as a process: `python -m services.billing serve | migrate`."""
+"""`python -m services.billing serve | migrate`: the only place where billing's parts meet."""
 
 import sys
 
 from igny8.billing.v1 import billing_service_pb2_grpc
 
-from chassis import logging
+from chassis import service
 from chassis.clock import Clock, SystemClock
-from chassis.config import ConfigurationError, Environment
+from chassis.config import Environment
 from chassis.database import Database
-from chassis.server import Offer, Server
-from chassis.service import common_offers, migrate_from_environment
+from chassis.server import Offer
+from chassis.service import Built, common_offers
 from services.billing.config import BillingConfig
 from services.billing.servicer import BillingServicer
 from services.billing.usecases import accounts
-
-COMMANDS = ("serve", "migrate")
 
 
 def offers(database: Database, sweep: Database, clock: Clock) -> list[Offer]:
@@ -29,31 +27,21 @@ def offers(database: Database, sweep: Database, clock: Clock) -> list[Offer]:
     ]
 
 
-def main(arguments: list[str]) -> int:
-    """Serve, or bring the database to its newest schema; 2 when the environment is incomplete."""
-    if len(arguments) != 1 or arguments[0] not in COMMANDS:
-        print(f"usage: python -m services.billing {' | '.join(COMMANDS)}", file=sys.stderr)
-        return 2
-    try:
-        if arguments == ["migrate"]:
-            migrate_from_environment("billing", Environment())
-        else:
-            _serve(BillingConfig.read(Environment()))
-    except ConfigurationError as error:
-        print(f"billing: {error}", file=sys.stderr)
-        return 2
-    return 0
+def build(environment: Environment) -> Built:
+    """Put the service together.
 
+    Raises:
+        ConfigurationError: the environment is incomplete.
+    """
+    config = BillingConfig.read(environment)
+    database, sweep = Database(config.service.database_url), Database(config.service.sweep_url, pool_size=2)
 
-def _serve(config: BillingConfig) -> None:
-    service = config.service
-    logging.set_up("billing", service.log_level)
-    database, sweep = Database(service.database_url), Database(service.sweep_url)
-    everything = offers(database, sweep, SystemClock())
-    Server(service.listen, everything, service.verifier, threads=service.threads).run()
-    database.close()
-    sweep.close()
+    def close() -> None:
+        database.close()
+        sweep.close()
+
+    return Built(config.service, offers(database, sweep, SystemClock()), close)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(service.main("billing", build, sys.argv[1:]))

@@ -1,24 +1,20 @@
 """`python -m services.planner serve | migrate`: the only place where the planner's parts meet."""
 
 import sys
-from contextlib import closing
 
 from igny8.planner.v1 import planner_service_pb2_grpc
 
-from chassis import logging, service
+from chassis import service
 from chassis.config import ConfigurationError, Environment
 from chassis.database import Database
 from chassis.objects import ObjectStore, store_at
-from chassis.server import Offer, Server
+from chassis.server import Offer
+from chassis.service import Built
 from chassis.work import Function
 from services.planner.clustering import ApartClusterer, Clusterer, LexicalClusterer
 from services.planner.config import PlannerConfig
 from services.planner.servicer import PlannerServicer
 from services.planner.usecases import clustering, facts, ideas, imports
-
-NAME = "planner"
-_USAGE = "usage: python -m services.planner serve | migrate"
-_MISUSED = 2
 
 
 def functions(database: Database, objects: ObjectStore, clusterer: Clusterer) -> dict[str, Function]:
@@ -47,44 +43,27 @@ def offers(database: Database, sweep: Database, objects: ObjectStore, clusterer:
     ]
 
 
-def serve(config: PlannerConfig) -> None:
-    """Serve until told to stop.
+def build(environment: Environment) -> Built:
+    """Put the service together.
 
     Raises:
-        ConfigurationError: the object store is of no kind that is offered.
+        ConfigurationError: the environment is incomplete, or the object store is of no kind that is offered.
     """
+    config = PlannerConfig.read(environment)
     try:
         objects = store_at(config.objects_url)
     except ValueError as error:
         raise ConfigurationError(str(error)) from error
-    common = config.service
-    with (
-        closing(Database(common.database_url)) as database,
-        closing(Database(common.sweep_url, pool_size=2)) as sweep,
-        closing(ApartClusterer(LexicalClusterer())) as clusterer,
-    ):
-        offered = offers(database, sweep, objects, clusterer)
-        Server(common.listen, offered, common.verifier, threads=common.threads).run()
+    database, sweep = Database(config.service.database_url), Database(config.service.sweep_url, pool_size=2)
+    clusterer = ApartClusterer(LexicalClusterer())
 
+    def close() -> None:
+        clusterer.close()
+        database.close()
+        sweep.close()
 
-def main(arguments: list[str]) -> int:
-    """Run the command; return the exit code."""
-    if arguments not in (["serve"], ["migrate"]):
-        print(_USAGE, file=sys.stderr)
-        return _MISUSED
-    environment = Environment()
-    try:
-        if arguments == ["migrate"]:
-            service.migrate_from_environment(NAME, environment)
-        else:
-            config = PlannerConfig.read(environment)
-            logging.set_up(config.service.name, config.service.log_level)
-            serve(config)
-    except ConfigurationError as error:
-        print(f"planner: {error}", file=sys.stderr)
-        return _MISUSED
-    return 0
+    return Built(config.service, offers(database, sweep, objects, clusterer), close)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(service.main("planner", build, sys.argv[1:]))

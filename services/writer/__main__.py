@@ -1,16 +1,15 @@
 """`python -m services.writer serve | migrate`: the only place where the writer's parts meet."""
 
 import sys
-from collections.abc import Callable
 
 from igny8.writer.v1 import writer_service_pb2_grpc
 
-from chassis import logging
+from chassis import service
 from chassis.client import Remote
-from chassis.config import ConfigurationError, Environment
+from chassis.config import Environment
 from chassis.database import Database
-from chassis.server import Offer, Server
-from chassis.service import common_offers, migrate_from_environment
+from chassis.server import Offer
+from chassis.service import Built, common_offers
 from services.writer import config
 from services.writer.clients import Planner
 from services.writer.servicer import WriterServicer
@@ -29,39 +28,23 @@ def offers(database: Database, sweep: Database, planner: Planner) -> list[Offer]
     return [own, *common]
 
 
-def serve() -> None:
-    """Serve until a signal ends it.
+def build(environment: Environment) -> Built:
+    """Put the service together.
 
     Raises:
         ConfigurationError: the environment is incomplete.
     """
-    settings = config.read(Environment())
-    service = settings.service
-    logging.set_up(service.name, service.log_level)
-    database, sweep = Database(service.database_url), Database(service.sweep_url)
+    settings = config.read(environment)
+    database, sweep = Database(settings.service.database_url), Database(settings.service.sweep_url, pool_size=2)
     remote = Remote("planner", settings.planner_address, settings.issuer)
-    Server(service.listen, offers(database, sweep, Planner(remote)), service.verifier, threads=service.threads).run()
-    remote.close()
-    database.close()
-    sweep.close()
 
+    def close() -> None:
+        remote.close()
+        database.close()
+        sweep.close()
 
-def main(arguments: list[str]) -> int:
-    """Run one command; return the exit code: 2 when it or the environment is wrong."""
-    commands: dict[str, Callable[[], None]] = {
-        "serve": serve,
-        "migrate": lambda: migrate_from_environment(config.NAME, Environment()),
-    }
-    if len(arguments) != 1 or arguments[0] not in commands:
-        print("usage: python -m services.writer serve | migrate", file=sys.stderr)
-        return 2
-    try:
-        commands[arguments[0]]()
-    except ConfigurationError as error:
-        print(f"writer: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return Built(settings.service, offers(database, sweep, Planner(remote)), close)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(service.main(config.NAME, build, sys.argv[1:]))
