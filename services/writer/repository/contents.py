@@ -120,8 +120,8 @@ def _page(
     transaction: Transaction, where: list[sa.ColumnElement[bool]], ids: Sequence[UUID], limit: int
 ) -> tuple[Sequence[sa.Row[Any]], int]:
     where = [*where, _ALIVE, *([_CONTENT.c.id.in_(ids)] if ids else [])]
-    statement = sa.select(_CONTENT.c.id, _CONTENT.c.title).where(*where).order_by(_CONTENT.c.id).limit(limit)
-    return transaction.all(statement) if limit else [], _count(transaction, where)
+    statement = sa.select(_CONTENT.c.id, _CONTENT.c.title).where(*where).order_by(_CONTENT.c.id).limit(max(limit, 0))
+    return transaction.all(statement) if limit > 0 else [], _count(transaction, where)
 
 
 def _count(transaction: Transaction, where: list[sa.ColumnElement[bool]]) -> int:

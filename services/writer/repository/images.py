@@ -30,8 +30,8 @@ def ready(transaction: Transaction, ids: Sequence[UUID], limit: int) -> tuple[Se
     both = _IMAGE.join(_CONTENT, _OF_CONTENT)
     total = int(transaction.execute(sa.select(sa.func.count()).select_from(both).where(*where)).scalar_one())
     columns = (_IMAGE.c.id, _IMAGE.c.kind, _IMAGE.c.position, _CONTENT.c.title)
-    rows = sa.select(*columns).select_from(both).where(*where).order_by(_IMAGE.c.id).limit(limit)
-    return transaction.all(rows) if limit else [], total
+    rows = sa.select(*columns).select_from(both).where(*where).order_by(_IMAGE.c.id).limit(max(limit, 0))
+    return transaction.all(rows) if limit > 0 else [], total
 
 
 def get(transaction: Transaction, image_id: UUID, *, lock: bool = False) -> sa.Row[Any] | None:

@@ -27,7 +27,7 @@ def ready(transaction: Transaction, ids: Sequence[UUID], limit: int) -> tuple[Se
         where.append(_TASK.c.id.in_(ids))
     total = int(transaction.execute(sa.select(sa.func.count()).select_from(_TASK).where(*where)).scalar_one())
     columns = (_TASK.c.id, _TASK.c.title, _TASK.c.target_word_count)
-    rows = transaction.all(sa.select(*columns).where(*where).order_by(_TASK.c.id).limit(limit)) if limit else []
+    rows = transaction.all(sa.select(*columns).where(*where).order_by(_TASK.c.id).limit(limit)) if limit > 0 else []
     return rows, total
 
 

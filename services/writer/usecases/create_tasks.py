@@ -44,7 +44,7 @@ class CreateTasks(WithoutModel):
             total += page.new_total - len(taken)
             if len(found) >= limit and not subject_ids:
                 break
-        items = [Item(idea.id, "content_idea", idea.title, 1, 1) for idea in found[:limit]]
+        items = [Item(idea.id, "content_idea", idea.title, 1, 1) for idea in found[: max(limit, 0)]]
         return Selection(items, max(total, len(found)))
 
     def apply(self, work: Work, answer: Answer | None) -> Applied:  # noqa: ARG002 - needs no model

@@ -117,6 +117,13 @@ def set_status(database: Database, tenant: Tenant, content_id: UUID, status: str
         transaction.execute(sa.update(table).where(table.c.id == content_id).values(status=status))
 
 
+def remove(database: Database, tenant: Tenant, table: str, row_id: UUID) -> None:
+    """Delete a row as a person does."""
+    columns = Base.metadata.tables[table]
+    with database.transaction(tenant) as transaction:
+        transaction.execute(sa.update(columns).where(columns.c.id == row_id).values(delete_time=sa.func.now()))
+
+
 def another_site() -> SiteClaim:
     """Return a site that nobody has seen before."""
     return a_site(sectors=2, name="Tea Corner", domain="tea.example")

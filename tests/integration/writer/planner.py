@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import grpc
@@ -18,7 +18,8 @@ from chassis.resource.columns import enum_text
 from chassis.server import Offer, Server
 from chassis.tenancy import Tenant
 
-_STATUS = planner_pb2.ContentIdea.DESCRIPTOR.fields_by_name["status"].enum_type
+_STATUS = planner_pb2.ContentIdea.DESCRIPTOR.enum_types_by_name["Status"]
+Row = TypeVar("Row", planner_pb2.ContentIdea, planner_pb2.Cluster)
 
 
 class FakePlanner(planner_service_pb2_grpc.PlannerServiceServicer):
@@ -101,7 +102,7 @@ def planner_server(planner: FakePlanner) -> Iterator[Remote]:
         server.stop(grace_s=0.2)
 
 
-def _find(kept: dict[UUID, list[Any]], row_id: str, noun: str) -> Any:
+def _find(kept: dict[UUID, list[Row]], row_id: str, noun: str) -> Row:
     for row in kept.get(call.tenant().site_id, []):
         if row.id == row_id:
             return row

@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from chassis.database import Database
 from chassis.errors import FailedPrecondition, InvalidArgument, NotFound, UnusableAnswer
@@ -14,7 +13,6 @@ from chassis.ids import new_id
 from chassis.tenancy import Tenant
 from chassis.work import Answer, ImageSpec, JobKind
 from services.ai.offline.provider import OfflineProvider
-from services.writer.models import Base
 from services.writer.usecases.generate_image import GenerateImage
 from services.writer.usecases.generate_image_prompts import GenerateImagePrompts
 from tests.integration.writer import given
@@ -50,10 +48,8 @@ class TestSelectPrompts:
     def test_pictures_that_a_person_deleted_do_not_come_back(
         self, prompts: GenerateImagePrompts, database: Database, tenant: Tenant
     ) -> None:
-        given.pictures(database, tenant, given.draft(database, tenant))
-        image = Base.metadata.tables["image"]
-        with database.transaction(tenant) as transaction:
-            transaction.execute(sa.update(image).values(delete_time=sa.func.now()))
+        for image_id in given.pictures(database, tenant, given.draft(database, tenant)):
+            given.remove(database, tenant, "image", image_id)
         assert prompts.select(tenant, [], 10, {}).total == 0
 
     def test_a_run_without_pictures_says_so(

@@ -5,7 +5,8 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from igny8.common.v1 import functions_service_pb2, functions_service_pb2_grpc
+from google.protobuf.field_mask_pb2 import FieldMask
+from igny8.common.v1 import content_pb2, functions_pb2, functions_service_pb2, functions_service_pb2_grpc
 from igny8.writer.v1 import writer_pb2, writer_service_pb2, writer_service_pb2_grpc
 
 from chassis.database import Database
@@ -39,7 +40,8 @@ def caller(service: Running, tenant: Tenant) -> Caller:
 
 @pytest.fixture
 def stub(service: Running) -> Stub:
-    return Stub(service.channel)
+    made: Stub = Stub(service.channel)
+    return made
 
 
 def update(caller: Caller, stub: Stub, content_id: UUID, **changes: Any) -> writer_pb2.Content:
@@ -104,7 +106,7 @@ class TestUpdateTask:
             id=str(given.task(database, tenant)),
             site_id=_site(caller),
             keywords=["a", "b"],
-            outline=[{"heading": "One", "points": ["x"]}],
+            outline=[content_pb2.OutlineSection(heading="One", points=["x"])],
         )
         got = caller.call(stub.UpdateTask, writer_service_pb2.UpdateTaskRequest(task=task))
         assert (list(got.keywords), got.outline[0].heading, got.title) == (["a", "b"], "One", "How to brew coffee")
@@ -151,8 +153,8 @@ class TestUpdateContent:
         assert row(database, tenant, "content", content_id) == before
 
     def test_the_status_is_never_set(self, caller: Caller, stub: Stub, database: Database, tenant: Tenant) -> None:
-        content = writer_pb2.Content(id=str(given.draft(database, tenant)), status=3)
-        request = writer_service_pb2.UpdateContentRequest(content=content, update_mask={"paths": ["status"]})
+        content = writer_pb2.Content(id=str(given.draft(database, tenant)), status=writer_pb2.Content.STATUS_APPROVED)
+        request = writer_service_pb2.UpdateContentRequest(content=content, update_mask=FieldMask(paths=["status"]))
         with pytest.raises(Fault, match=r"content\.status: cannot be changed"):
             caller.call(stub.UpdateContent, request)
 
@@ -253,6 +255,36 @@ class TestLists:
         assert len(caller.call(stub.ListContentClusterMappings, mappings).content_cluster_mappings) == 1
 
 
+class TestUndelete:
+    def test_a_content_comes_back_unless_its_slug_is_taken(
+        self, caller: Caller, stub: Stub, database: Database, tenant: Tenant
+    ) -> None:
+        key = {"site_id": _site(caller), "content_id": str(given.draft(database, tenant))}
+        caller.call(stub.DeleteContent, writer_service_pb2.DeleteContentRequest(**key))
+        given.draft(database, tenant)
+        with pytest.raises(Fault, match="has this slug") as failed:
+            caller.call(stub.UndeleteContent, writer_service_pb2.UndeleteContentRequest(**key))
+        assert failed.value.reason == "ALREADY_EXISTS"
+        for other in rows(database, tenant, "content", delete_time=None):
+            given.remove(database, tenant, "content", other["id"])
+        back = caller.call(stub.UndeleteContent, writer_service_pb2.UndeleteContentRequest(**key))
+        assert (back.id, back.HasField("delete_time")) == (key["content_id"], False)
+
+    def test_a_deleted_task_is_not_written_and_its_idea_makes_no_other(
+        self, caller: Caller, stub: Stub, database: Database, tenant: Tenant, planner: FakePlanner, service: Running
+    ) -> None:
+        idea = planner.add_idea(tenant, "Once")
+        functions = functions_service_pb2_grpc.FunctionsServiceStub(service.channel)
+        step = {"function": "create_tasks", "subject_id": idea.id}
+        request = functions_service_pb2.ApplyWorkRequest(**step, step_id=str(new_id()), run_id=str(new_id()))
+        made = caller.call(functions.ApplyWork, request).made[0]
+        deletion = writer_service_pb2.DeleteTaskRequest(site_id=_site(caller), task_id=made.id)
+        caller.call(stub.DeleteTask, deletion)
+        for function in ("create_tasks", "generate_content"):
+            selection = functions_service_pb2.SelectWorkRequest(function=function, limit=5)
+            assert caller.call(functions.SelectWork, selection).total == 0
+
+
 class TestFunctions:
     def test_a_task_is_written_over_the_wire(
         self, service: Running, caller: Caller, database: Database, tenant: Tenant
@@ -267,9 +299,10 @@ class TestFunctions:
         step = {"step_id": str(new_id()), "function": "generate_content", "subject_id": str(task_id)}
         job = caller.call(functions.PrepareWork, functions_service_pb2.PrepareWorkRequest(**step)).job
         assert (job.template, job.limit_quantity) == ("generate_content", 600)
-        request = functions_service_pb2.ApplyWorkRequest(
-            **step, run_id=str(new_id()), answer={"text": given.article().text, "provenance": {"provider": "offline"}}
+        answer = functions_pb2.AiAnswer(
+            text=given.article().text, provenance=functions_pb2.Provenance(provider="offline")
         )
+        request = functions_service_pb2.ApplyWorkRequest(**step, run_id=str(new_id()), answer=answer)
         applied = caller.call(functions.ApplyWork, request)
         assert applied == caller.call(functions.ApplyWork, request)
         assert [made.kind for made in applied.made] == ["content"]
