@@ -131,11 +131,12 @@ def _waiting(transaction: Transaction) -> list[sa.ColumnElement[bool]]:
 _INSERT = sa.text(
     "INSERT INTO cluster (account_id, site_id, sector_id, step_id, id, name, primary_keyword_id)"
     " SELECT :account, :site, :sector, :step, id, name, primary_keyword_id"
-    " FROM unnest(:ids, :names, :primaries) AS new (id, name, primary_keyword_id)"
+    " FROM unnest(CAST(:ids AS uuid[]), CAST(:names AS text[]), CAST(:primaries AS uuid[]))"
+    " AS new (id, name, primary_keyword_id)"
     " ON CONFLICT (account_id, site_id, sector_id, lower(name)) WHERE delete_time IS NULL DO NOTHING RETURNING id"
 )
 _MAP = sa.text(
     "UPDATE keyword SET cluster_id = new.cluster_id, update_time = now(), revision = revision + 1"
-    " FROM unnest(:keywords, :clusters) AS new (keyword_id, cluster_id)"
+    " FROM unnest(CAST(:keywords AS uuid[]), CAST(:clusters AS uuid[])) AS new (keyword_id, cluster_id)"
     " WHERE keyword.account_id = :account AND keyword.id = new.keyword_id"
 )

@@ -97,7 +97,7 @@ def taken_titles(transaction: Transaction, wanted: Sequence[str]) -> set[str]:
     """Return which of these titles a live idea of the site has, in any case of letters; in lower case."""
     found = sa.text(
         "SELECT lower(title) AS title FROM content_idea WHERE account_id = :account AND site_id = :site"
-        " AND delete_time IS NULL AND lower(title) IN (SELECT lower(w) FROM unnest(:wanted) w)"
+        " AND delete_time IS NULL AND lower(title) IN (SELECT lower(w) FROM unnest(CAST(:wanted AS text[])) w)"
     )
     tenant = transaction.tenant
     scope = {"account": tenant.account_id, "site": tenant.site_id, "wanted": list(wanted)}
