@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import BinaryIO, cast
-from uuid import UUID
+from uuid import NAMESPACE_OID, UUID, uuid5
 
 import orjson
 from google.protobuf.message import Message
@@ -182,7 +182,7 @@ def _object_id(file: BinaryIO, idempotency_key: str) -> UUID:
     file.seek(0)
     digest = hashlib.file_digest(file, "sha256")  # type: ignore[arg-type]  # a BinaryIO is what it reads
     digest.update(idempotency_key.encode())
-    return UUID(bytes=digest.digest()[:16], version=8)  # RFC 9562 section 5.8: bits of our own choice
+    return uuid5(NAMESPACE_OID, digest.hexdigest())
 
 
 def _name(given: str | None) -> str:
