@@ -30,6 +30,7 @@ from chassis.errors import (
     PermissionDenied,
     Unauthenticated,
     Unavailable,
+    Unimplemented,
 )
 from chassis.passport import Passport, Verifier
 
@@ -220,6 +221,8 @@ def _as_fault(error: Exception, method: str) -> Fault:
         return error
     if isinstance(error, grpc.RpcError):
         return wire.from_rpc_error(error)
+    if isinstance(error, NotImplementedError):  # raised by the generated base class of a servicer
+        return Unimplemented(f"{method} is not offered.")
     if isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError | sa.exc.TimeoutError):
         log.warning("%s: the database cannot be reached: %s", method, error)
         return Unavailable("The database cannot be reached just now; try again.", retry_after_s=1.0)
