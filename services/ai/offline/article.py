@@ -16,7 +16,7 @@ from services.ai.offline.subject import Kind, Subject, endings, read
 
 _META_TITLE_CHARS, _META_DESCRIPTION_CHARS = 60, 155
 _MAX_TAGS = 5
-_NAMED_HEADINGS = 3
+_GISTS = 3
 _MAX_SEARCHES = 10
 _DEFAULT_WORDS = 1000
 NOTE = (
@@ -110,7 +110,7 @@ def generate(variables: Mapping[str, Any]) -> dict[str, Any]:
     target = max(int(variables.get("word_count") or _DEFAULT_WORDS), 1)
     parts = [_part(writer, section) for section in writer.sections]
     html = _assemble(writer, parts, target, str(variables.get("language") or "en"))
-    description = _description(writer)
+    description = _description(writer, parts)
     tags = [english.title_case(s.phrase) for s in writer.others if s.kind is not Kind.QUESTION]
     return {
         "title": writer.title,
@@ -124,23 +124,18 @@ def generate(variables: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _description(writer: _Writer) -> str:
-    first, second, *_, third = _telling([s.heading for s in writer.sections] * 3, writer.subject.topic)
-    choice = library.pick(library.load("fillers")["descriptions"], writer.seed)
-    plain = [h[:1].lower() + h[1:].lower() for h in (first, second, third)]
-    words = {**writer.words, "first": plain[0], "second": plain[1], "third": plain[2]}
-    if not writer.subject.is_thing and writer.subject.kind is not Kind.ACTIVITY:
+def _description(writer: _Writer, parts: Sequence[_Part]) -> str:
+    """One sentence on what the page brings, from the sections it has."""
+    fillers = library.load("fillers")
+    known = [fillers["gist"][p.text.name] for p in parts if p.text.name in fillers["gist"]]
+    gists = [library.fill(g, writer.words) for g in dict.fromkeys(known)][:_GISTS] or [parts[0].heading]
+    words = {**writer.words, "gists": english.join(gists)}
+    if writer.subject.kind in {Kind.QUESTION, Kind.PROBLEM}:
         words |= {
             "topic": f"\u201c{writer.subject.phrase}\u201d",
             "Topic": english.sentence_case(writer.subject.phrase),
         }
-    return english.sentence_case(english.proper(library.fill(choice, words)))
-
-
-def _telling(headings: Sequence[str], topic: str) -> list[str]:
-    """Headings that say something beside the topic, as many as three where there are any."""
-    telling = [h for h in headings if "?" not in h and topic.lower() not in h.lower()]
-    return [*telling, *headings] if len(telling) < _NAMED_HEADINGS else telling
+    return library.fill(library.pick(fillers["descriptions"], writer.seed), words)
 
 
 def _part(writer: _Writer, section: outline.Section) -> _Part:
@@ -245,7 +240,7 @@ def _answers(part: _Part) -> list[str]:
 
 
 def _comparison_table(part: _Part) -> str:
-    rows = [*library.sections()["criteria"].points, *part.points]
+    rows = [*library.load("fillers")["comparison_rows"], *(p for p in part.points if p not in part.text.points)]
     head = ("Question", part.words["A"], part.words["B"])
     return markup.table(head, [(row, "to be filled in", "to be filled in") for row in rows])
 
