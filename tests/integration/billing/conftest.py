@@ -1,4 +1,4 @@
-"""One billing database for the module, and accounts in it that nobody has seen before."""
+"""One billing database and server for the module, and accounts in it that nobody has seen before."""
 
 from collections.abc import Iterator
 
@@ -6,8 +6,12 @@ import pytest
 
 from chassis.database import Database
 from chassis.embedded.roles import ServiceUrls
+from chassis.testing.clock import FakeClock
 from chassis.testing.postgres import TemplateDatabases
+from chassis.testing.service import Caller, Running, serving
+from services.billing.__main__ import offers
 from tests.integration.billing.books import Books
+from tests.integration.billing.calls import Stub, opened
 
 
 @pytest.fixture(scope="module")
@@ -26,3 +30,40 @@ def database(urls: ServiceUrls) -> Iterator[Database]:
 @pytest.fixture
 def books(database: Database) -> Books:
     return Books.opened(database)
+
+
+@pytest.fixture(scope="module")
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture(scope="module")
+def sweep(urls: ServiceUrls) -> Iterator[Database]:
+    made = Database(urls.sweep)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def service(database: Database, sweep: Database, clock: FakeClock) -> Iterator[Running]:
+    with serving("billing", offers(database, sweep, clock)) as running:
+        yield running
+
+
+@pytest.fixture
+def stub(service: Running) -> Stub:
+    made: Stub = Stub(service.channel)
+    return made
+
+
+@pytest.fixture
+def stranger(service: Running) -> Caller:
+    return service.caller()
+
+
+@pytest.fixture
+def caller(service: Running) -> Caller:
+    """Somebody who signed up on the Free plan: 50 credits."""
+    caller = service.caller()
+    opened(service, caller)
+    return caller

@@ -135,6 +135,7 @@ class TestCapture:
         change = books.rows("SELECT kind, amount, balance_after, operation FROM credit_transaction ORDER BY number")
         assert change == [("purchase", 50, 50, ""), ("deduction", -12, 38, "content")]
         assert books.rows("SELECT quantity, credits, object_kind FROM credit_usage") == [(1180, 12, "task")]
+        assert {row_id.version for (row_id,) in books.rows("SELECT id FROM credit_transaction")} == {7}
 
     def test_nothing_used_frees_all(self, books: Books) -> None:
         books.give(50)
@@ -212,6 +213,11 @@ class TestGrants:
             ("plan", 0, 0),
             ("bonus", 4, 0),
         ]
+
+    def test_a_grant_has_ended_at_the_second_of_its_end(self, books: Books) -> None:
+        books.give(10, expires=books.clock.now() + timedelta(hours=1))
+        books.clock.move(hours=1)
+        assert books.reserve(books.quote(), 1).code == "insufficient_credits"
 
     def test_an_end_that_is_over_is_refused(self, books: Books) -> None:
         assert books.give(1, expires=books.clock.now()).code == "expired"
