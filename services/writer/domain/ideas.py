@@ -26,6 +26,7 @@ class Idea:
     word_count: int
     status: str
     disabled: bool
+    needs_review: bool
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ class CreateTasks(WithoutModel):
 
         Raises:
             NotFound: the site has no such idea.
-            FailedPrecondition: the idea is disabled, or its sector is no longer the site's.
+            FailedPrecondition: the idea is disabled or waits for a person, or its sector is no longer the site's.
             Unavailable: the planner cannot be reached.
         """
         with self._database.transaction(work.tenant) as transaction:
@@ -60,12 +60,18 @@ class CreateTasks(WithoutModel):
         if stored is not None:
             return stored
         idea = self._planner.idea(work.tenant, work.subject_id)
-        if idea.disabled:
-            raise FailedPrecondition(f"The idea {idea.id} is disabled; enable it to have it written.")
-        if work.tenant.sector(idea.sector_id) is None:
-            raise FailedPrecondition(f"The sector of the idea {idea.id} is not one of the site's.")
+        _check(idea, work.tenant)
         with self._database.transaction(work.tenant) as transaction:
             return apply_once(transaction, NAME, work, lambda: _store(transaction, work.tenant, idea))
+
+
+def _check(idea: Idea, tenant: Tenant) -> None:
+    if idea.disabled:
+        raise FailedPrecondition(f"The idea {idea.id} is disabled; enable it to have it written.")
+    if idea.needs_review:
+        raise FailedPrecondition(f"The idea {idea.id} waits for a person to look at it; clear its needs_review.")
+    if tenant.sector(idea.sector_id) is None:
+        raise FailedPrecondition(f"The sector of the idea {idea.id} is not one of the site's.")
 
 
 def _store(transaction: Transaction, tenant: Tenant, idea: Idea) -> Applied:

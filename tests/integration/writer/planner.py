@@ -122,6 +122,11 @@ def _fits(idea: planner_pb2.ContentIdea, expression: Expression | None) -> bool:
 
 
 def _compares(idea: planner_pb2.ContentIdea, term: Comparison) -> bool:
-    values = {"id": idea.id, "status": enum_text(_STATUS, idea.status), "disabled": str(idea.disabled).lower()}
+    values = {
+        "id": idea.id,
+        "status": enum_text(_STATUS, idea.status),
+        "disabled": str(idea.disabled).lower(),
+        "needs_review": str(idea.needs_review).lower(),
+    }
     assert term.operator == "=", term
     return values[term.field] == term.value

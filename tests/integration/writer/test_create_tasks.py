@@ -30,6 +30,7 @@ class TestSelect:
         for title in ("one", "two", "three"):
             planner.add_idea(tenant, title)
         planner.add_idea(tenant, "off", disabled=True)
+        planner.add_idea(tenant, "unsure", needs_review=True)
         planner.add_idea(tenant, "old", status=3)
         found = function.select(tenant, [], 2, {})
         assert [(i.label, i.subject_kind, i.expected_quantity, i.limit_quantity) for i in found.items] == [
@@ -125,9 +126,12 @@ class TestApply:
         with pytest.raises(NotFound):
             function.apply(work(Tenant(new_id(), a_site()), idea_id), None)
 
-    def test_a_disabled_idea_is_refused(self, function: CreateTasks, planner: FakePlanner, tenant: Tenant) -> None:
-        idea = planner.add_idea(tenant, "off", disabled=True)
-        with pytest.raises(FailedPrecondition, match="disabled"):
+    @pytest.mark.parametrize("flag", ["disabled", "needs_review"])
+    def test_an_idea_that_is_taken_out_is_refused(
+        self, function: CreateTasks, planner: FakePlanner, tenant: Tenant, flag: str
+    ) -> None:
+        idea = planner.add_idea(tenant, "off", **{flag: True})
+        with pytest.raises(FailedPrecondition, match=flag):
             function.apply(work(tenant, UUID(idea.id)), None)
 
     def test_an_idea_of_a_sector_that_the_site_has_no_more_is_refused(

@@ -271,12 +271,13 @@ class TestUndelete:
         assert (back.id, back.HasField("delete_time")) == (key["content_id"], False)
 
     def test_a_deleted_task_is_not_written_and_its_idea_makes_no_other(
-        self, caller: Caller, stub: Stub, database: Database, tenant: Tenant, planner: FakePlanner, service: Running
+        self, caller: Caller, stub: Stub, tenant: Tenant, planner: FakePlanner, service: Running
     ) -> None:
         idea = planner.add_idea(tenant, "Once")
         functions = functions_service_pb2_grpc.FunctionsServiceStub(service.channel)
-        step = {"function": "create_tasks", "subject_id": idea.id}
-        request = functions_service_pb2.ApplyWorkRequest(**step, step_id=str(new_id()), run_id=str(new_id()))
+        request = functions_service_pb2.ApplyWorkRequest(
+            function="create_tasks", subject_id=idea.id, step_id=str(new_id()), run_id=str(new_id())
+        )
         made = caller.call(functions.ApplyWork, request).made[0]
         deletion = writer_service_pb2.DeleteTaskRequest(site_id=_site(caller), task_id=made.id)
         caller.call(stub.DeleteTask, deletion)

@@ -2,10 +2,11 @@
 
 import pytest
 
+from chassis import service
 from chassis.config import ConfigurationError, Environment
 from chassis.passport import generate_key
 from services.writer import config
-from services.writer.__main__ import main
+from services.writer.__main__ import build
 
 WHOLE = {
     "WRITER_LISTEN": "127.0.0.1:0",
@@ -40,5 +41,5 @@ class TestMain:
     ) -> None:
         for name in (*WHOLE, "WRITER_OWNER_URL"):
             monkeypatch.delenv(name, raising=False)
-        assert main(arguments) == 2
+        assert service.main(config.NAME, build, arguments) == 2
         assert capsys.readouterr().err.count("\n") == 1
