@@ -17,6 +17,8 @@ from services.ai.offline.subject import Kind, Subject, endings, read
 _META_TITLE_CHARS, _META_DESCRIPTION_CHARS = 60, 155
 _MAX_TAGS = 5
 _GISTS = 3
+_MAX_LENGTH = 1.05
+_NEEDS_BLOCKS = frozenset({"table", "steps", "faq", "picks"})
 _MAX_SEARCHES = 10
 _DEFAULT_WORDS = 1000
 NOTE = (
@@ -38,15 +40,17 @@ class _Part:
     passages: list[str] = field(default_factory=list)
     extra: list[str] = field(default_factory=list)
 
-    def add(self, fillers: Deck) -> int:
-        """Take one more passage, of its own while there is one. Returns the words added; 0 when nothing is
-        left.
+    def add(self, fillers: Deck, room: float) -> int:
+        """Take one more passage, of its own while there is one, if it has at most `room` words.
+
+        Returns the words added: 0 when it was too long or nothing is left.
         """
         passage = self.own.deal() or fillers.deal()
-        if passage is None:
+        words = len(library.fill(passage, self.words).split()) if passage else 0
+        if passage is None or words > room:
             return 0
         self.passages.append(passage)
-        return len(library.fill(passage, self.words).split())
+        return words
 
     def prose(self) -> list[str]:
         """The passages taken: the section's own in the order they were written in, then the fillers."""
@@ -163,32 +167,44 @@ def _recognise(writer: _Writer, heading: str) -> tuple[SectionText, Subject]:
 
 
 def _assemble(writer: _Writer, parts: Sequence[_Part], target: int, language: str) -> str:
-    opening = _opening(writer, language)
-    closing = _searches(writer)
-    total = markup.words_in(opening + closing)
+    """The whole body. What a section cannot do without comes first, then text for each in turn, up to the length.
+
+    The length is what a customer pays for: it is passed by a twentieth at most, unless headings and remarks alone
+    are longer.
+    """
+    opening, closing = _opening(writer, language), _searches(writer)
+    room = target * _MAX_LENGTH - markup.words_in(opening + closing + "".join(_render(part) for part in parts))
+    by_need = sorted(parts, key=lambda part: part.text.name not in _NEEDS_BLOCKS)
+    for part in by_need:
+        if part.text.name in _NEEDS_BLOCKS:
+            room -= _give_blocks(writer, part, room)
     for part in parts:
-        total += part.add(writer.fillers) + len(part.heading.split())
-        total += sum(len(v.split()) for v in part.text.verify[:1])
-    for part in parts:
-        blocks = _blocks(writer, part)
-        cost = markup.words_in("".join(blocks))
-        if total + cost <= target or part.text.name in {"table", "steps", "faq"}:
-            part.extra = blocks
-            total += cost
-    _lengthen(parts, writer.fillers, target - total)
+        room -= part.add(writer.fillers, room)
+    for part in by_need:
+        if not part.extra:
+            room -= _give_blocks(writer, part, room)
+    _lengthen(parts, writer.fillers, room)
     return opening + "".join(_render(part) for part in parts) + closing
 
 
-def _lengthen(parts: Sequence[_Part], fillers: Deck, missing: int) -> None:
+def _give_blocks(writer: _Writer, part: _Part, room: float) -> int:
+    """Give a section its list, table or answers if they fit. Returns the words added."""
+    blocks = _blocks(writer, part)
+    cost = markup.words_in("".join(blocks))
+    if cost > room:
+        return 0
+    part.extra = blocks
+    return cost
+
+
+def _lengthen(parts: Sequence[_Part], fillers: Deck, room: float) -> None:
     """Give the sections passages in turn until the length is reached or nothing unsaid is left."""
     added = 1
-    while missing > 0 and added:
+    while added:
         added = 0
         for part in parts:
-            if missing <= 0:
-                return
-            words = part.add(fillers)
-            missing -= words
+            words = part.add(fillers, room)
+            room -= words
             added += words
 
 
@@ -246,9 +262,11 @@ def _comparison_table(part: _Part) -> str:
 
 
 def _render(part: _Part) -> str:
-    first, *rest = [markup.paragraph(p) for p in part.prose()] or [""]
+    prose = [markup.paragraph(p) for p in part.prose()]
+    first, rest = prose[:1], prose[1:]
     todo = library.fill(part.text.verify[0], part.words)
-    body = [first, *part.extra, *rest] if part.text.name not in {"steps", "faq"} else [first, *rest, *part.extra]
+    last = part.text.name in {"steps", "faq"}
+    body = [*first, *rest, *part.extra] if last else [*first, *part.extra, *rest]
     return markup.heading(2, part.heading) + "".join(body) + markup.note("To fill in", todo)
 
 

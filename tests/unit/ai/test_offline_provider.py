@@ -126,10 +126,14 @@ class TestIdeas:
 
 class TestContent:
     @pytest.mark.parametrize("structure", STRUCTURES)
-    @pytest.mark.parametrize("words", [700, 1200, 2000])
+    @pytest.mark.parametrize("words", [600, 1200, 2000])
     def test_is_about_as_long_as_asked(self, structure: str, words: int) -> None:
         made = len(text_of(content(content_structure=structure, word_count=words)["html"]).split())
-        assert 0.85 * words <= made <= 1.35 * words + 50
+        assert 0.93 * words <= made <= 1.05 * words
+
+    def test_stops_when_all_is_said_rather_than_repeat_itself(self) -> None:
+        made = len(text_of(content(word_count=9000)["html"]).split())
+        assert 2000 <= made == len(text_of(content(word_count=20000)["html"]).split())
 
     @pytest.mark.parametrize("words", [300, 1200, 2000, 6000])
     def test_says_no_sentence_twice(self, words: int) -> None:
