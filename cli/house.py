@@ -186,12 +186,15 @@ class _Servers:
     def prepared(cls, home: Home, mark: str, given: Mapping[str, ServiceUrls]) -> "_Servers":
         """Clean up what a killed predecessor left behind, and make PostgreSQL's data directory."""
         postgres = None if len(given) == len(processes.SERVICES) else EmbeddedPostgres(home.data / "postgres")
+        redis_wanted = not os.environ.get("REDIS_URL")
         if postgres is not None:
             postgres.stop_leftover()
+        if redis_wanted:  # it writes its title over its environment, where the sweep would look
+            EmbeddedRedis(home.data / "redis").stop_leftover()
         supervisor.sweep(mark)
         if postgres is not None:
             postgres.initialise()
-        return cls(home, postgres, not os.environ.get("REDIS_URL"))
+        return cls(home, postgres, redis_wanted)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -202,7 +205,16 @@ class _Servers:
         jobs = []
         redis_url = os.environ.get("REDIS_URL", "")
         if self.postgres is not None:
-            jobs.append(supervisor.Job(self.postgres.program(), processes.POSTGRES_ROUND, self.postgres.is_ready))
+            jobs.append(
+                supervisor.Job(
+                    self.postgres.program(),
+                    processes.POSTGRES_ROUND,
+                    self.postgres.is_ready,
+                    # PostgreSQL's immediate shutdown: no last checkpoint, which may take seconds on a slow disk; the
+                    # next start reads the log again. Killed, it would leave shared memory behind.
+                    last_signal=signal.SIGQUIT,
+                )
+            )
         else:
             say("Using the databases that the environment names.")
         if self.redis_wanted:

@@ -4,10 +4,9 @@ PSS counts a page that n processes share as 1/n for each, so that the sum is wha
 """
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
-from cli.supervisor import MARK
 
 KIB = 1024
 
@@ -24,19 +23,38 @@ class Memory:
         return sum(self.by_name.values())
 
 
-def memory(data: Path, supervisor_pid: int) -> Memory:
+def memory(supervisor_pid: int) -> Memory:
     """Return the PSS of a supervisor and of everything that it started, children's children included."""
-    entry = f"{MARK}={data}".encode()
     sums: dict[str, int] = {}
-    for folder in Path("/proc").glob("[0-9]*"):
+    for pid in (supervisor_pid, *_descendants(supervisor_pid)):
+        folder = Path("/proc") / str(pid)
         try:
-            ours = int(folder.name) == supervisor_pid or entry in (folder / "environ").read_bytes().split(b"\0")
-            if ours:
-                name = _name((folder / "cmdline").read_bytes(), int(folder.name) == supervisor_pid)
-                sums[name] = sums.get(name, 0) + _pss((folder / "smaps_rollup").read_text())
+            name = "supervisor" if pid == supervisor_pid else _name((folder / "cmdline").read_bytes())
+            sums[name] = sums.get(name, 0) + _pss((folder / "smaps_rollup").read_text())
         except OSError:  # it ended meanwhile, or is not ours to read
             continue
     return Memory(dict(sorted(sums.items(), key=lambda pair: -pair[1])))
+
+
+def _descendants(pid: int) -> Iterator[int]:
+    children = _children()
+    waiting = list(children.get(pid, ()))
+    while waiting:
+        found = waiting.pop()
+        waiting += children.get(found, ())
+        yield found
+
+
+def _children() -> dict[int, list[int]]:
+    """Return every process's children. Not by environment: PostgreSQL and Redis write their titles over theirs."""
+    children: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(stat.read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue
+        children.setdefault(parent, []).append(int(stat.parent.name))
+    return children
 
 
 def _pss(rollup: str) -> int:
@@ -44,9 +62,7 @@ def _pss(rollup: str) -> int:
     return int(line.split()[1]) * KIB
 
 
-def _name(command_line: bytes, is_supervisor: bool) -> str:
-    if is_supervisor:
-        return "supervisor"
+def _name(command_line: bytes) -> str:
     words = command_line.decode(errors="replace").replace("\0", " ").split()
     if "-m" in words:
         return " ".join(words[words.index("-m") + 1 :][:2])

@@ -40,12 +40,14 @@ class Job:
         stop_round: rounds are stopped in ascending order, one round at once.
         ready: whether it does its work; None asks only whether it lives.
         settle_s: without `ready`, how long it must live to count as started.
+        last_signal: ends it when it does not stop in time, or when the supervisor was killed.
     """
 
     program: Program
     stop_round: int
     ready: Callable[[], bool] | None = None
     settle_s: float = 0.5
+    last_signal: signal.Signals = signal.SIGKILL
 
     @property
     def name(self) -> str:
@@ -165,9 +167,7 @@ class Supervisor:
     def _announce(self, child: Child) -> None:
         """Tell the watchdog of a child, with the signal that ends it when we no longer can."""
         if child.process is not None and child.alive:
-            # PostgreSQL asks for SIGINT: killed, it would leave shared memory behind. All others hold nothing.
-            gentle = child.job.program.stop_signal is signal.SIGINT
-            self._tell_watchdog(f"+{child.process.pid} {int(signal.SIGINT if gentle else signal.SIGKILL)}\n")
+            self._tell_watchdog(f"+{child.process.pid} {int(child.job.last_signal)}\n")
 
     def log_of(self, job: Job) -> Path:
         """Return where a job's output goes."""
@@ -233,13 +233,13 @@ class Supervisor:
         until = self.clock() + share_s
         while any(child.alive for child in members) and self.clock() < until:
             time.sleep(POLL_S / 2)
-        killed = [child.job.name for child in members if child.alive]
+        late = [child for child in members if child.alive]
         for child in members:
             if child.process is not None:
-                end_group(child.process.pid, signal.SIGKILL)
+                end_group(child.process.pid, child.job.last_signal if child in late else signal.SIGKILL)
                 child.process.wait(timeout=5)
                 self._tell_watchdog(f"-{child.process.pid}\n")
-        return killed
+        return [child.job.name for child in late if child.job.last_signal is signal.SIGKILL]
 
     def _tell_watchdog(self, line: str) -> None:
         if self._watchdog is None:

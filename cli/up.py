@@ -174,7 +174,7 @@ def print_measures(data: Path, console: Console) -> None:
     if not Path("/proc/self/smaps_rollup").exists():
         raise CommandError("Memory is measured from /proc/*/smaps_rollup, which only Linux has.")
     table = Table(title="Memory (PSS)", title_justify="left", show_footer=True)
-    sums = memory(home.data, pid)
+    sums = memory(pid)
     table.add_column("process", footer="all")
     table.add_column("MiB", justify="right", footer=f"{sums.total / MEBI:.0f}")
     for name, size in sums.by_name.items():
