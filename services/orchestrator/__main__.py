@@ -1,6 +1,6 @@
 """`python -m services.orchestrator serve | migrate | work`.
 
-`work` forks, and grpc must not be imported before a fork: whatever imports it is imported by `serve` and `migrate` only.
+`work` forks, and grpc must not be imported before a fork: what imports it is imported by `serve` and `migrate` only.
 """
 
 import sys

@@ -58,12 +58,12 @@ def insert_run(tx: Transaction, values: Mapping[str, Any]) -> bool:
     """Insert a run; return False when it exists already (the same quote was started twice)."""
     row = {"account_id": tx.tenant.account_id, "site_id": tx.tenant.site_id, **values}
     statement = insert(run).values(row).on_conflict_do_nothing(index_elements=["account_id", "id"])
-    return tx.execute(statement).rowcount == 1
+    return tx.one(statement.returning(run.c.id)) is not None
 
 
 def insert_stages(connection: sa.Connection, key: RunKey, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert a run's stages."""
-    connection.execute(sa.insert(stage), [{**key.columns, "id": new_id(), **row} for row in rows])
+    connection.execute(sa.insert(stage).values([{**key.columns, "id": new_id(), **row} for row in rows]))
 
 
 def insert_planning_step(connection: sa.Connection, key: RunKey, place: int, stage_number: int, label: str) -> None:
