@@ -33,7 +33,7 @@ _POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
-_STATIC = {"Cache-Control": "public, max-age=3600"}
+_STATIC = {"Cache-Control": "public, max-age=300"}  # a new version is seen within five minutes
 _HTML = "text/html; charset=utf-8"
 _CSS = "text/css; charset=utf-8"
 _SCRIPT = "text/javascript; charset=utf-8"

@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from chassis.errors import Fault
-from gateway.bindings import Binding
+from gateway.bindings import SITE, Binding
 from gateway.convert import reader, writer
 from gateway.convert.fields import OUTPUT_ONLY, Shape, behaviour, shape
 from gateway.convert.reading import Violations
@@ -88,7 +88,7 @@ class Transcoder:
     def _is_query(self, field: FieldDescriptor) -> bool:
         if self._binding.body in {"*", field.name} or shape(field) is Shape.MESSAGE:
             return False
-        return field.name not in self._binding.template.fields
+        return field.name != REQUEST_ID and field.name not in self._binding.template.fields  # its way is the header
 
     def _read_body(self, message: Any, body: Any, violations: Violations) -> None:
         if self._body is None:
@@ -122,6 +122,15 @@ class Transcoder:
                     name, f"the body says {str(given)[:60]!r}, the path {value[:60]!r}; leave it out of the body"
                 )
             setattr(owner, field.name, value)
+            self._check_inner_site(message, field, value, violations)
+
+    def _check_inner_site(self, message: Any, field: FieldDescriptor, value: str, violations: Violations) -> None:
+        """A resource that names another site than its path is a mistake that a service would not see."""
+        if field.name != SITE or self._body is None or SITE not in _message(self._body.message_type).fields_by_name:
+            return
+        given = getattr(getattr(message, self._body.name), SITE)
+        if given and given != value:
+            violations.add(SITE, f"the body says {given[:60]!r}, the path {value[:60]!r}; leave it out of the body")
 
     def _bind_request_id(self, message: Any, key: str, violations: Violations) -> None:
         if not key or not self._takes_request_id:

@@ -8,7 +8,7 @@ from igny8.orchestrator.v1 import orchestrator_pb2
 
 from chassis.errors import Fault, InvalidArgument, NotFound
 from gateway import problems, streams, uploads
-from gateway.bindings import SERVICES, Binding
+from gateway.bindings import SERVICES, SITE, Binding
 from gateway.convert.fields import rest_name
 from gateway.openapi.comments import comment
 from gateway.openapi.schemas import Schema, Schemas, Use
@@ -55,7 +55,6 @@ def make_document(bindings: Sequence[Binding]) -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {"title": "IGNY8", "version": "1", "description": _INTRODUCTION},
-        "servers": [{"url": "/"}],
         "security": [{"bearer": []}, {"api_key": []}],
         "tags": [_tag(service) for service in SERVICES],
         "paths": paths,
@@ -114,7 +113,8 @@ def _body(binding: Binding, schemas: Schemas) -> Schema:
         return schemas.object(binding.request, Use.INPUT, without=frozenset(binding.template.fields))
     inner = binding.request.fields_by_name[binding.body].message_type
     assert inner is not None  # noqa: S101 - the transcoder was made, which checks it
-    return schemas.reference(inner, Use.CHANGES if binding.method == "PATCH" else Use.INPUT)
+    without = frozenset({SITE}) if SITE in binding.template.names else frozenset[str]()
+    return schemas.reference(inner, Use.CHANGES if binding.method == "PATCH" else Use.INPUT, without=without)
 
 
 def _responses(binding: Binding, schemas: Schemas) -> dict[str, Any]:

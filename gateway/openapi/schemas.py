@@ -36,15 +36,15 @@ class Schemas:
         self.components: dict[str, Schema] = {}
         self._owners: dict[str, str] = {}
 
-    def reference(self, descriptor: Descriptor, use: Use) -> Schema:
-        """Return a reference to a message's schema, which is made on first use."""
+    def reference(self, descriptor: Descriptor, use: Use, *, without: frozenset[str] = frozenset()) -> Schema:
+        """Return a reference to a message's schema, which is made on first use, without what comes from elsewhere."""
         name = _name(descriptor) + use.value
         owner = self._owners.setdefault(name, descriptor.full_name)
         if owner != descriptor.full_name:
             raise ValueError(f"{owner} and {descriptor.full_name} would both be {name} in REST; rename one.")
         if name not in self.components:
             self.components[name] = {}  # first, so that a message may contain its own kind
-            self.components[name] = self.object(descriptor, use)
+            self.components[name] = self.object(descriptor, use, without=without)
         return {"$ref": f"#/components/schemas/{name}"}
 
     def object(self, descriptor: Descriptor, use: Use, *, without: frozenset[str] = frozenset()) -> Schema:
@@ -96,7 +96,8 @@ def _name(descriptor: Descriptor) -> str:
 
 def _integer(field: FieldDescriptor) -> Schema:
     least, most = INT_RANGES[field.type]
-    return {"type": "integer", "format": "int64" if most >= 2**32 else "int32", "minimum": least, "maximum": most}
+    schema: Schema = {"type": "integer", "format": "int64" if most >= 2**32 else "int32"}
+    return schema | ({"minimum": 0} if least == 0 else {})
 
 
 def _is_required(field: FieldDescriptor, use: Use) -> bool:

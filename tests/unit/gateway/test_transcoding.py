@@ -58,6 +58,7 @@ class TestQuery:
         [
             ([("pagesize", "1")], "pagesize", "known are page_size"),
             ([("site_id", SITE)], "site_id", "not a query parameter"),
+            ([("request_id", "x")], "request_id", "not a query parameter"),
             ([("page_size", "ten")], "page_size", "whole number"),
             ([("page_size", "1_0")], "page_size", "whole number"),
             ([("page_size", "9" * 40)], "page_size", "whole number"),
@@ -92,6 +93,8 @@ class TestBody:
         assert made("UpdateKeyword", SITE, KEYWORD, body={"id": KEYWORD, "volume": 1}).keyword.id == KEYWORD
         assert set(wrong("UpdateKeyword", SITE, KEYWORD, body={"id": SITE})) == {"keyword_id"}
         assert set(wrong("StartRun", SITE, body={"site_id": KEYWORD})) == {"site_id"}
+        assert set(wrong("CreateKeyword", SITE, body={"site_id": KEYWORD})) == {"site_id"}
+        assert made("CreateKeyword", SITE, body={"site_id": SITE}).site_id == SITE
 
     def test_two_request_ids_are_refused(self) -> None:
         assert set(wrong("StartRun", SITE, body={"request_id": "a"}, key="b")) == {"request_id"}
