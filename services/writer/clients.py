@@ -29,6 +29,7 @@ _FIELDS = (
     "audience",
     "tone",
     "brief",
+    "call_to_action",
     "outline",
     "language",
     "status",

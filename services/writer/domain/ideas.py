@@ -21,6 +21,7 @@ class Idea:
     audience: str
     tone: str
     brief: str
+    call_to_action: str
     outline: Sequence[Mapping[str, Any]]
     language: str
     word_count: int

@@ -100,7 +100,13 @@ def _task(tenant: Tenant, idea: Idea) -> dict[str, Any]:
         "target_word_count": word_target(idea.word_count),
         "audience": idea.audience,
         "tone": idea.tone,
-        "brief": idea.brief,
+        "brief": _brief(idea),
         "outline": list(idea.outline),
         "language": idea.language,
     }
+
+
+def _brief(idea: Idea) -> str:
+    """Return the idea's brief with what its reader should do at the end: a task has no field of its own for that."""
+    action = f"At the end the reader should: {idea.call_to_action}" if idea.call_to_action else ""
+    return "\n\n".join(part for part in (idea.brief, action) if part)

@@ -86,6 +86,7 @@ class TestApply:
             audience="beginners",
             tone="warm",
             brief="Teach it.",
+            call_to_action="Order beans.",
             outline=[{"heading": "Heat", "points": ["93 degrees"]}],
             language="en",
             estimated_word_count=1200,
@@ -96,6 +97,7 @@ class TestApply:
         assert [(made.kind, made.id) for made in applied.made] == [("task", str(task["id"]))]
         assert (str(task["content_idea_id"]), str(task["cluster_id"])) == (idea.id, idea.cluster_id)
         assert (task["content_structure"], task["target_word_count"], task["status"]) == ("guide", 1200, "queued")
+        assert task["brief"] == "Teach it.\n\nAt the end the reader should: Order beans."
         assert task["outline"] == [{"heading": "Heat", "points": ["93 degrees"]}]
         (fact,) = rows(database, tenant, "outbox")
         assert (fact["kind"], fact["payload"]["content_idea_id"]) == ("writer.task_created", idea.id)

@@ -153,6 +153,10 @@ class TestApply:
         assert slugs == ["how-to-brew-coffee", *[f"how-to-brew-coffee-{n}" for n in range(2, 7)]]
         assert len(rows(database, tenant, "taxonomy_term")) == 3
 
+    def test_a_title_that_many_articles_have_is_numbered_on(self, database: Database, tenant: Tenant) -> None:
+        slugs = [row(database, tenant, "content", given.draft(database, tenant))["slug"] for _ in range(27)]
+        assert slugs[-2:] == ["how-to-brew-coffee-26", "how-to-brew-coffee-27"]
+
     def test_another_sites_slugs_and_terms_are_its_own(self, database: Database, tenant: Tenant) -> None:
         other = Tenant(tenant.account_id, given.another_site())
         slugs = [row(database, who, "content", given.draft(database, who))["slug"] for who in (tenant, other)]
