@@ -19,6 +19,11 @@ class TestQuotes:
         assert quote.site_id == str(caller.passport.site.id)
         assert caller.call(stub.GetQuote, S.GetQuoteRequest(quote_id=quote.id)) == quote
 
+    def test_a_run_with_nothing_to_do_has_a_quote_of_nothing(self, stub: Stub, caller: Caller) -> None:
+        quote = accepted(caller, stub)
+        assert (list(quote.lines), quote.expected_credits, quote.limit_credits) == ([], 0, 0)
+        assert refused(caller, stub.Reserve, wanted(quote, 1)).reason == "QUOTE_EXHAUSTED"
+
     def test_once_twice_and_with_other_parameters(self, stub: Stub, caller: Caller) -> None:
         request = S.CreateQuoteRequest(request_id="r1", lines=[line("content", 100)])
         first = caller.call(stub.CreateQuote, request)
