@@ -9,8 +9,10 @@ grown (Sokal and Michener 1958, UPGMA).
 import heapq
 from collections import defaultdict
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from services.planner.clustering.neighbours import Neighbours
+if TYPE_CHECKING:
+    from services.planner.clustering.neighbours import Neighbours
 
 MERGE_MINIMUM = 0.06
 """Average weight between two groups below which they are two topics. Tuned on hand-grouped and real keyword
@@ -24,7 +26,7 @@ SMALL = 2
 ATTACHED_MAX = SIZE_MAX * 3 // 2
 
 
-def group(neighbours: Neighbours) -> list[list[int]]:
+def group(neighbours: "Neighbours") -> list[list[int]]:
     """Every index in exactly one group; members ascending, groups by their first member."""
     merging = _Merging(neighbours)
     merging.merge()
@@ -34,7 +36,7 @@ def group(neighbours: Neighbours) -> list[list[int]]:
 
 @dataclass(slots=True)
 class _Merging:
-    neighbours: Neighbours
+    neighbours: "Neighbours"
     members: dict[int, list[int]] = field(init=False)
     weights: dict[int, dict[int, float]] = field(init=False)
     """Between groups: the sum of the weights between their members, both ways."""

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from services.planner.clustering.groups import group
 from services.planner.clustering.interface import ClusterProposal, KeywordToCluster
 from services.planner.clustering.naming import NamedText, name_clusters
-from services.planner.clustering.neighbours import nearest
 from services.planner.domain import normalise
 
 
@@ -26,6 +25,9 @@ class LexicalClusterer:
         texts = sorted(same)
         if not texts:
             return []
+        # Here, since it brings scikit-learn: 90 MB and a second that a planner which is not clustering need not pay.
+        from services.planner.clustering.neighbours import nearest  # noqa: PLC0415 - see above
+
         clusters = [
             sorted(
                 ((text, keyword) for text in map(texts.__getitem__, indexes) for keyword in same[text]),

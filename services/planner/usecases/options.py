@@ -41,8 +41,8 @@ def ids(options: Mapping[str, Any], name: str) -> list[UUID]:
         InvalidArgument: it is no list of ids, or too long.
     """
     values = options.get(name, [])
-    found = [parse_id(value) for value in values if isinstance(value, str)] if isinstance(values, list) else [None]
-    known = [value for value in found if value is not None]
-    if len(known) != len(values) or len(known) > IDS_MAX:
-        raise InvalidArgument.field(f"options.{name}", f"must be a list of at most {IDS_MAX:,} ids")
-    return known
+    if isinstance(values, list) and len(values) <= IDS_MAX:
+        known = [parsed for value in values if isinstance(value, str) and (parsed := parse_id(value)) is not None]
+        if len(known) == len(values):
+            return known
+    raise InvalidArgument.field(f"options.{name}", f"must be a list of at most {IDS_MAX:,} ids")

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from igny8.planner.v1 import planner_pb2, planner_service_pb2, planner_service_pb2_grpc
+from igny8.planner.v1 import planner_service_pb2, planner_service_pb2_grpc
 
 from chassis.database import Database
 from chassis.ids import new_id
@@ -56,7 +56,7 @@ class Account:
     def call(self, method: str, request: Any) -> Any:
         return self.caller.call(getattr(self.planner.stub, method), request)
 
-    def list(self, what: str, **query: Any) -> list[Any]:
+    def rows(self, what: str, **query: Any) -> list[Any]:
         """Everything that a list method returns on one page of 1,000."""
         request = getattr(planner_service_pb2, f"List{what}Request")(site_id=self.site_id, page_size=1000, **query)
         (field,) = [f.name for f in request.DESCRIPTOR.file.message_types_by_name[f"List{what}Response"].fields][:1]
@@ -66,19 +66,19 @@ class Account:
         """Keywords of the first sector; the earlier, the more searched, unless a volume is given."""
         with self.planner.database.transaction(self.tenant) as transaction:
             return [
-                create_keyword(
-                    transaction,
-                    NewKeyword(**{"sector_id": self.sector_id, "volume": 1000 - number} | values, text=text),
-                )
+                create_keyword(transaction, self._new(text, {"volume": 1000 - number} | values))
                 for number, text in enumerate(texts)
             ]
+
+    def _new(self, text: str, values: dict[str, Any]) -> NewKeyword:
+        return NewKeyword(**{"sector_id": self.sector_id} | values, text=text)
 
     def allow(self, keywords: int) -> None:
         with self.planner.database.transaction(Tenant(self.tenant.account_id)) as transaction:
             limits.put(transaction, self.tenant.account_id, "Growth", keywords)
 
-    def work(self, subject_id: UUID, *, step_id: UUID | None = None, **options: Any) -> Work:
-        return Work(self.tenant, step_id or new_id(), subject_id, options, new_id())
+    def work(self, subject_id: UUID, **options: Any) -> Work:
+        return Work(self.tenant, new_id(), subject_id, options, new_id())
 
     def upload(self, data: bytes, filename: str = "keywords.csv") -> dict[str, Any]:
         """Put a file where uploads lie; the options of its import."""
@@ -86,7 +86,7 @@ class Account:
         self.planner.objects.put(key, data)
         return {"object_key": key, "filename": filename, "sector_id": str(self.sector_id)}
 
-    def import_file(self, data: bytes, filename: str = "keywords.csv") -> planner_pb2.KeywordImport:
+    def import_file(self, data: bytes, filename: str = "keywords.csv") -> Any:
         """Import a file whole; its report."""
         work = self.work(new_id(), **self.upload(data, filename))
         self.planner.functions["import_keywords"].apply(work, None)
@@ -109,6 +109,7 @@ class Planner:
     objects: FolderStore
     functions: Mapping[str, Function]
     stub: Any = field(repr=False)
+    owner_url: str = field(repr=False)
 
     def account(self, *, sectors: int = 1) -> Account:
         return Account(self, self.running.caller(a_passport(site=a_site(sectors=sectors))))
@@ -121,7 +122,7 @@ def planner(databases: TemplateDatabases, tmp_path_factory: pytest.TempPathFacto
         database, sweep = Database(urls.app), Database(urls.sweep)
         with serving("planner", offers(database, sweep, objects, clusterer)) as running:
             stub = planner_service_pb2_grpc.PlannerServiceStub(running.channel)
-            yield Planner(database, running, objects, functions(database, objects, clusterer), stub)
+            yield Planner(database, running, objects, functions(database, objects, clusterer), stub, urls.owner)
         database.close()
         sweep.close()
 

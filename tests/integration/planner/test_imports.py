@@ -68,20 +68,20 @@ class TestLayouts:
     ) -> None:
         report = account.import_file(encode(text))
         assert (report.layout, report.created_count, report.skipped_count) == (layout, 2, 0)
-        first, second = sorted(account.list("Keywords"), key=lambda keyword: keyword.text, reverse=True)
+        first, second = sorted(account.rows("Keywords"), key=lambda keyword: keyword.text, reverse=True)
         assert (first.text, second.text) == ("espresso machine", "best coffee grinder")
         volumes = (0, 0) if layout in {"plain_list", "search_console"} else (40500, 8100)
         assert (first.volume, second.volume) == volumes
 
     def test_figures_of_a_file_are_the_keywords(self, account: Account) -> None:
         account.import_file(SEMRUSH.encode())
-        (keyword,) = account.list("Keywords", filter='text = "espresso machine"')
+        (keyword,) = account.rows("Keywords", filter='text = "espresso machine"')
         assert (keyword.difficulty, keyword.cpc_micros, keyword.cpc_currency) == (62.0, 1_250_000, "USD")
         assert (keyword.intent, keyword.competition) == (3, 1.0)
 
     def test_impressions_are_not_volume(self, account: Account) -> None:
         account.import_file(SEARCH_CONSOLE.encode())
-        (keyword,) = account.list("Keywords", filter='text = "espresso machine"')
+        (keyword,) = account.rows("Keywords", filter='text = "espresso machine"')
         assert not keyword.HasField("volume")
         assert (keyword.impressions, keyword.clicks, keyword.position) == (40500, 12, 4.2)
 
@@ -103,7 +103,7 @@ class TestLayouts:
         report = account.import_file(path.read_bytes(), name)
         assert (report.layout, report.line_count, report.created_count) == (layout, lines, keywords)
         assert report.skipped_count == lines - keywords
-        skipped = account.list("ImportSkippedLines", filter=f'keyword_import_id = "{report.id}"', order_by="line")
+        skipped = account.rows("ImportSkippedLines", filter=f'keyword_import_id = "{report.id}"', order_by="line")
         assert len(skipped) == min(lines - keywords, 1000)
         assert {line.reason for line in skipped} <= {"duplicate_in_file"}
 
@@ -120,7 +120,7 @@ class TestSkippedLines:
             + ",1\nbad\x01byte,7\n"
         )
         report = account.import_file(text.encode())
-        skipped = account.list("ImportSkippedLines", filter=f'keyword_import_id = "{report.id}"', order_by="line")
+        skipped = account.rows("ImportSkippedLines", filter=f'keyword_import_id = "{report.id}"', order_by="line")
         assert [(line.line, line.reason) for line in skipped] == [
             (2, "duplicate_in_file"),
             (3, "empty"),
@@ -132,7 +132,7 @@ class TestSkippedLines:
         ]
         assert {line.reason for line in skipped} <= set(SkipReason)
         assert (report.created_count, report.skipped_count, report.line_count) == (1, 7, 7)
-        (keyword,) = account.list("Keywords")
+        (keyword,) = account.rows("Keywords")
         assert (keyword.text, keyword.volume) == ("Moka Pot", 99)
 
     def test_values_that_were_left_out_are_counted(self, account: Account) -> None:
@@ -143,22 +143,22 @@ class TestSkippedLines:
 class TestSameFileAgain:
     def test_nothing_changes(self, account: Account) -> None:
         first = account.import_file(SEMRUSH.encode())
-        before = account.list("Keywords")
+        before = account.rows("Keywords")
         second = account.import_file(SEMRUSH.encode())
         assert (first.created_count, second.created_count, second.updated_count) == (2, 0, 0)
         assert second.unchanged_count == 2
-        assert account.list("Keywords") == before
+        assert account.rows("Keywords") == before
 
     def test_newer_figures_replace_older_ones_and_silence_keeps_them(self, account: Account) -> None:
         account.import_file(SEMRUSH.encode())
         report = account.import_file(b"keyword,volume\nESPRESSO machine,50000\nnew one,5\n")
         assert (report.created_count, report.updated_count, report.unchanged_count) == (1, 1, 0)
-        (keyword,) = account.list("Keywords", filter='text = "espresso machine"')
+        (keyword,) = account.rows("Keywords", filter='text = "espresso machine"')
         assert (keyword.volume, keyword.difficulty, keyword.etag) == (50_000, 62.0, "2")
 
     def test_a_deleted_keyword_comes_as_a_new_one(self, account: Account) -> None:
         account.import_file(LIST.encode())
-        gone = account.list("Keywords")[0]
+        gone = account.rows("Keywords")[0]
         account.call("DeleteKeyword", service.DeleteKeywordRequest(site_id=account.site_id, keyword_id=gone.id))
         report = account.import_file(LIST.encode())
         assert (report.created_count, report.unchanged_count) == (1, 1)
@@ -188,7 +188,7 @@ class TestApply:
         at_once(3, lambda: account.planner.functions["import_keywords"].apply(queue.pop(), None))
         reports = [account.report(work.subject_id) for work in works]
         assert sorted(report.created_count for report in reports) == [0, 0, 2]
-        assert len(account.list("Keywords")) == 2
+        assert len(account.rows("Keywords")) == 2
 
     def test_selecting_names_the_file_before_it_is_read(self, account: Account) -> None:
         options, import_id = account.upload(LIST.encode(), "my list.csv"), new_id()
@@ -219,8 +219,8 @@ class TestRefusal:
         report = account.report(work.subject_id)
         assert report.status == report.STATUS_FAILED
         assert report.error.startswith(reason)
-        assert account.list("Keywords") == []
-        assert account.list("ImportSkippedLines") == []
+        assert account.rows("Keywords") == []
+        assert account.rows("ImportSkippedLines") == []
 
     def test_a_file_beyond_the_plan_leaves_nothing(self, account: Account) -> None:
         account.allow(3)
@@ -228,7 +228,7 @@ class TestRefusal:
         work = account.work(new_id(), **account.upload(SEMRUSH.encode()))
         fault = refused(account, work)
         assert (fault.reason, fault.metadata["used"], fault.metadata["wanted"]) == ("PLAN_LIMIT", "2", "2")
-        assert len(account.list("Keywords")) == 2
+        assert len(account.rows("Keywords")) == 2
         assert "PLAN_LIMIT" in account.report(work.subject_id).error
 
     def test_a_refused_import_can_be_tried_again(self, account: Account) -> None:

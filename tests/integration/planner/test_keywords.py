@@ -2,20 +2,17 @@
 
 from collections import Counter
 from typing import Any
+from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
-from igny8.planner.v1 import planner_pb2, planner_service_pb2_grpc
+from igny8.planner.v1 import planner_pb2
 from igny8.planner.v1 import planner_service_pb2 as service
 
-from chassis.database import Database
 from chassis.errors import Fault, Kind
 from chassis.ids import new_id
 from chassis.passport import SectorClaim, SiteClaim
-from chassis.testing.postgres import TemplateDatabases
-from chassis.testing.service import a_passport, a_site, serving
-from services.planner.__main__ import offers
-from services.planner.clustering import LexicalClusterer
+from chassis.testing.service import a_passport, a_site
 from tests.integration.planner.conftest import Account, Planner
 from tests.integration.planner.test_imports import at_once
 
@@ -69,7 +66,7 @@ class TestCreate:
             planner_pb2.MAPPING_STATUS_NEW,
             "1",
         )
-        assert account.list("Keywords") == [made]
+        assert account.rows("Keywords") == [made]
 
     def test_a_request_id_makes_it_once(self, account: Account) -> None:
         first = create(account, request_id="r1")
@@ -113,7 +110,7 @@ class TestCreate:
         fault = refused(create, account, **values)
         assert fault.code is Kind.INVALID_ARGUMENT
         assert [violation.field for violation in fault.violations] == [field]
-        assert account.list("Keywords") == []
+        assert account.rows("Keywords") == []
 
 
 class TestLimit:
@@ -172,7 +169,7 @@ class TestUpdate:
         account = planner.account(sectors=2)
         account.add("moka pot", "moka pot gasket", "moka pot size", "moka pot steel", "moka pot induction")
         account.cluster()
-        cluster_id = account.list("Clusters")[0].id
+        cluster_id = account.rows("Clusters")[0].id
         (stranger,) = account.add("tea", sector_id=account.site.sectors[1].id)
         fault = refused(update, account, stranger, cluster_id=cluster_id)
         assert [violation.field for violation in fault.violations] == ["keyword.cluster_id"]
@@ -180,17 +177,17 @@ class TestUpdate:
     def test_moving_between_clusters_moves_the_sums(self, account: Account) -> None:
         account.add("moka pot", "moka pot gasket", "green tea", "green tea bags", "green tea leaves", volume=10)
         account.cluster()
-        before = {cluster.name: cluster for cluster in account.list("Clusters")}
+        before = {cluster.name: cluster for cluster in account.rows("Clusters")}
         assert {(c.keyword_count, c.volume) for c in before.values()} == {(2, 20), (3, 30)}
-        moka = next(keyword for keyword in account.list("Keywords") if keyword.text == "moka pot")
+        moka = next(keyword for keyword in account.rows("Keywords") if keyword.text == "moka pot")
         tea = next(cluster for cluster in before.values() if cluster.keyword_count == 3)
         update(account, moka.id, cluster_id=tea.id)
-        assert {(c.keyword_count, c.volume) for c in account.list("Clusters")} == {(1, 10), (4, 40)}
+        assert {(c.keyword_count, c.volume) for c in account.rows("Clusters")} == {(1, 10), (4, 40)}
         update(account, moka.id, volume=100)
         delete(account, moka.id)
-        assert {(c.keyword_count, c.volume) for c in account.list("Clusters")} == {(1, 10), (3, 30)}
+        assert {(c.keyword_count, c.volume) for c in account.rows("Clusters")} == {(1, 10), (3, 30)}
         undelete(account, moka.id)
-        assert {(c.keyword_count, c.volume) for c in account.list("Clusters")} == {(1, 10), (4, 130)}
+        assert {(c.keyword_count, c.volume) for c in account.rows("Clusters")} == {(1, 10), (4, 130)}
         assert update(account, moka.id, "cluster_id").status == planner_pb2.MAPPING_STATUS_NEW
 
 
@@ -211,43 +208,34 @@ class TestList:
         account.add("a", volume=30, difficulty=80.0)
         account.add("b", volume=20, intent="commercial")
         account.add("c", volume=10, disabled=True)
-        assert [keyword.text for keyword in account.list("Keywords", **query)] == texts
+        assert [keyword.text for keyword in account.rows("Keywords", **query)] == texts
 
 
 class TestLibrary:
-    def test_a_keyword_takes_the_librarys_figures_until_it_has_its_own(self, databases: TemplateDatabases) -> None:
-        with databases.fresh("planner") as urls:
-            database, sweep, owner = Database(urls.app), Database(urls.sweep), sa.create_engine(urls.owner)
-            industry, template, seed = new_id(), new_id(), new_id()
-            with owner.begin() as connection:
-                connection.execute(
-                    sa.text(
-                        "INSERT INTO seed_keyword (id, industry_id, industry_sector_id, text, normalised, volume)"
-                        " VALUES (:id, :industry, :template, 'Moka Pot', 'moka pot', 700)"
-                    ),
-                    {"id": seed, "industry": industry, "template": template},
-                )
-            owner.dispose()
-            site = SiteClaim(new_id(), industry, (SectorClaim(new_id(), template, "Coffee"),), "Corner")
-            # the object store is not used here
-            with serving("planner", offers(database, sweep, None, LexicalClusterer())) as running:  # type: ignore[arg-type] - see above
-                stub = planner_service_pb2_grpc.PlannerServiceStub(running.channel)
-                account = Account(
-                    Planner(database, running, None, {}, stub),  # type: ignore[arg-type] - see above
-                    running.caller(a_passport(site=site)),
-                )
-                tied, own = create(account), create(account, text="grandma's coffee", volume=3)
-                assert (tied.seed_keyword_id, tied.volume) == (str(seed), 700)
-                assert own.seed_keyword_id not in {"", str(seed)}
-                assert update(account, tied.id, volume=0).volume == 0
-                assert update(account, tied.id, "volume").volume == 700
-                library = account.call("ListSeedKeywords", service.ListSeedKeywordsRequest(order_by="text"))
-                assert [k.text for k in library.seed_keywords] == ["Moka Pot", "grandma's coffee"]
-                stranger = Account(account.planner, running.caller())
-                seen = stranger.call("ListSeedKeywords", service.ListSeedKeywordsRequest())
-                assert [k.text for k in seen.seed_keywords] == ["Moka Pot"]
-            database.close()
-            sweep.close()
+    def test_a_keyword_takes_the_librarys_figures_until_it_has_its_own(self, planner: Planner) -> None:
+        industry, template = new_id(), new_id()
+        seed = add_to_library(planner, industry, template)
+        site = SiteClaim(new_id(), industry, (SectorClaim(new_id(), template, "Coffee"),), "Corner")
+        account = Account(planner, planner.running.caller(a_passport(site=site)))
+        tied, own = create(account), create(account, text="grandma's coffee", volume=3)
+        assert (tied.seed_keyword_id, tied.volume) == (str(seed), 700)
+        assert own.seed_keyword_id not in {"", str(seed)}
+        assert update(account, tied.id, volume=0).volume == 0
+        assert update(account, tied.id, "volume").volume == 700
+        of_sector = service.ListSeedKeywordsRequest(order_by="text", filter=f'industry_sector_id = "{template}"')
+        library = account.call("ListSeedKeywords", of_sector).seed_keywords
+        assert [keyword.text for keyword in library] == ["Moka Pot", "grandma's coffee"]
+        seen = planner.account().call("ListSeedKeywords", of_sector).seed_keywords
+        assert [keyword.text for keyword in seen] == ["Moka Pot"]
+
+    def test_an_import_ties_to_the_library_too(self, planner: Planner) -> None:
+        industry, template = new_id(), new_id()
+        seed = add_to_library(planner, industry, template)
+        site = SiteClaim(new_id(), industry, (SectorClaim(new_id(), template, "Coffee"),), "Corner")
+        account = Account(planner, planner.running.caller(a_passport(site=site)))
+        account.import_file(b"MOKA pot\naeropress\n")
+        tied = {keyword.text: keyword.seed_keyword_id == str(seed) for keyword in account.rows("Keywords")}
+        assert tied == {"MOKA pot": True, "aeropress": False}
 
     def test_two_sites_of_an_account_share_a_keyword_of_their_own(self, account: Account) -> None:
         other = account.at(
@@ -258,16 +246,39 @@ class TestLibrary:
             )
         )
         assert create(account).seed_keyword_id == create(other).seed_keyword_id
-        assert len(account.call("ListSeedKeywords", service.ListSeedKeywordsRequest()).seed_keywords) == 1
+        request = service.ListSeedKeywordsRequest(filter=of_first_sector(account))
+        assert len(account.call("ListSeedKeywords", request).seed_keywords) == 1
 
     def test_pages_go_through_both_libraries(self, account: Account) -> None:
         account.add("a", "b", "c")
         seen, token = [], ""
         while True:
-            request = service.ListSeedKeywordsRequest(page_size=2, page_token=token, order_by="volume desc")
+            request = service.ListSeedKeywordsRequest(
+                page_size=2, page_token=token, order_by="volume desc", filter=of_first_sector(account)
+            )
             page = account.call("ListSeedKeywords", request)
             seen += [keyword.text for keyword in page.seed_keywords]
             token = page.next_page_token
             if not token:
                 break
         assert seen == ["a", "b", "c"]
+
+
+def of_first_sector(account: Account) -> str:
+    """The filter for library keywords of the catalogue's sector that the account's first one was made from."""
+    return f'industry_sector_id = "{account.site.sectors[0].industry_sector_id}"'
+
+
+def add_to_library(planner: Planner, industry: UUID, template: UUID) -> UUID:
+    """The platform's keyword "Moka Pot", searched 700 times a month, in a sector of the catalogue."""
+    seed, owner = new_id(), sa.create_engine(planner.owner_url)
+    with owner.begin() as connection:
+        connection.execute(
+            sa.text(
+                "INSERT INTO seed_keyword (id, industry_id, industry_sector_id, text, normalised, volume)"
+                " VALUES (:id, :industry, :template, 'Moka Pot', 'moka pot', 700)"
+            ),
+            {"id": seed, "industry": industry, "template": template},
+        )
+    owner.dispose()
+    return seed

@@ -48,8 +48,8 @@ class TestPolicies:
     def test_a_site_bound_passport_sees_that_site_only(self, filled: Account) -> None:
         other = filled.at(a_site())
         for what in ("Keywords", "Clusters", "KeywordImports", "ImportSkippedLines"):
-            assert filled.list(what)
-            assert other.list(what) == []
+            assert filled.rows(what)
+            assert other.rows(what) == []
         assert _count(filled.planner.database, Tenant(filled.tenant.account_id)) == 5
         assert _count(filled.planner.database, other.tenant) == 0
 
@@ -71,7 +71,7 @@ class TestAnothersRow:
         request_type = getattr(service, f"{method}Request")
         for stranger in (planner.account(), filled.at(a_site())):
             answers = []
-            for row_id in (filled.list(what)[0].id, str(new_id())):
+            for row_id in (filled.rows(what)[0].id, str(new_id())):
                 with pytest.raises(Fault) as failed:
                     stranger.call(method, request_type(site_id=stranger.site_id, **{field: row_id}))
                 answers.append((failed.value.code, failed.value.message.replace(row_id, "")))
