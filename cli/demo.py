@@ -20,7 +20,7 @@ from cli.api import Api, Json, Refused
 from cli.errors import DemoFailed
 from cli.follow import follow
 from cli.home import Home, write_json
-from cli.screen import RunProgress, quote_table, stages_table
+from cli.screen import RunProgress, quote_table, stage_name, stages_table
 
 EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "home_coffee_semrush.csv"
 INDUSTRY, SECTOR = "food-and-drink", "coffee-equipment"
@@ -155,9 +155,12 @@ class Story:
         self.console.print(totals_table(made, report, balance["available"]))
         for stage in run["stages"]:
             if stage["left"]:
-                line = f"The caps left {stage['left']} for another run at stage {stage['stage']} ({stage['function']})."
+                line = f"The caps left {stage['left']} for another run: {stage_name(stage)}."
                 self.console.print(line, highlight=False)
         self.console.print(f"The ledger check {'found no difference' if report['ledger_ok'] else 'FAILED'}.")
+        self.console.print(f"Published site: {report['site_url']}", highlight=False, soft_wrap=True)
+        self.console.print(f"API, to try out: {self.api_url}/docs", highlight=False, soft_wrap=True)
+        self.console.print(f"It all took {report['seconds']} s.", highlight=False)
 
 
 def totals_table(made: Json, report: Json, left: int) -> Table:

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
-from pathlib import Path
 
 from chassis.embedded import place
 from chassis.embedded.program import EmbeddedServerError
@@ -137,7 +136,9 @@ def _running(home: Home, pid: int) -> Iterator[Finding]:
     if not state:
         yield Finding("running", ok=False, says=f"process {pid} is starting or stopping; look again in some seconds")
         return
-    yield Finding("running", ok=True, says=f"process {pid}, started in {state['start_s']} s, API {state['api_url']}")
+    yield Finding(
+        "running", ok=True, says=f"process {pid}, started in {state['start_s']['total']} s, API {state['api_url']}"
+    )
     for name, ask in _questions(state["ports"]):
         ok = ask()
         log = home.logs / f"{name}.log"
@@ -149,8 +150,3 @@ def _questions(ports: Mapping[str, int]) -> Iterator[tuple[str, Callable[[], boo
         yield name, GrpcHealth(f"127.0.0.1:{ports[name]}")
     yield "gateway", http_answers(f"127.0.0.1:{ports['gateway']}", "/readyz", below=400)
     yield "sites", http_answers(f"127.0.0.1:{ports['sites']}", "/", below=500)
-
-
-def report_path(home: Home) -> Path:
-    """Return where the figures of the last start lie."""
-    return home.state

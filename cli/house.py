@@ -295,7 +295,12 @@ def write_state(house: House) -> None:
         "sites_url": installation.sites_url,
         "operator_key": str(installation.home.operator_key),
         "embedded": list(house.embedded),
-        "start_s": round(house.figures.total, 2),
+        "start_s": {
+            "servers": round(house.figures.servers, 2),
+            "databases": round(house.figures.databases, 2),
+            "processes": round(house.figures.processes, 2),
+            "total": round(house.figures.total, 2),
+        },
         "ports": dict(installation.ports),
         "processes": sorted(children),
     }

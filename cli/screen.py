@@ -33,7 +33,7 @@ def stage_name(line: Json) -> str:
 def quote_table(quote: Json) -> Table:
     """Return an itemised quote."""
     table = Table(title="Quote", title_justify="left", show_footer=True)
-    table.add_column("stage", footer="all")
+    table.add_column("stage", footer="all", no_wrap=True)
     table.add_column("items", justify="right")
     table.add_column("expected credits", justify="right", footer=str(quote["expected_credits"]))
     table.add_column("at most", justify="right", footer=str(quote["limit_credits"]))
@@ -45,8 +45,8 @@ def quote_table(quote: Json) -> Table:
 def stages_table(run: Json) -> Table:
     """Return how far each stage of a run is, with what it made, what it cost and how long it took."""
     table = Table(title=f"{run['name']}: {run['status']}", title_justify="left", show_footer=True)
-    table.add_column("stage")
-    for heading in ("done", "failed", "made", "left for later"):
+    table.add_column("stage", footer="all", no_wrap=True)
+    for heading in ("done", "failed", "made", "left"):
         table.add_column(heading, justify="right")
     table.add_column("credits", justify="right", footer=str(run["captured_credits"]))
     table.add_column("seconds", justify="right", footer=_text(seconds_of(run)))

@@ -77,7 +77,6 @@ def _tell(house: House, console: Console, began: float, failed: list[BaseExcepti
     if leave:
         house.supervisor.stopping.set()
     else:
-        console.print(_addresses(house))
         console.print("Everything stays up until Ctrl-C.")
 
 
@@ -180,4 +179,5 @@ def print_measures(data: Path, console: Console) -> None:
     for name, size in sums.by_name.items():
         table.add_row(name, f"{size / MEBI:.0f}")
     console.print(table)
-    console.print(f"Started in {state['start_s']} s.", highlight=False)
+    parts = ", ".join(f"{name} {seconds} s" for name, seconds in state["start_s"].items())
+    console.print(f"Start: {parts}.", highlight=False)
