@@ -33,8 +33,8 @@ THERE = ("published", "published_with_warnings")
 DEPLOYMENT_STATUSES = ("pending", "deploying", "deployed", "failed", "rolled_back")
 WEBHOOK_STATUSES = ("received", "processed", "failed")
 CONTENT_TYPE_KINDS = ("post_type", "taxonomy")
-# A destination that stays silent is given up after this many tries in a row; the engine spaces them up to half a
-# minute apart. Without an end, one dead website would hold a run open for ever.
+# A destination that stays silent is given up after this many tries in a row, about five minutes as the engine spaces
+# them: without an end, one dead website would hold a run open for ever. The next run tries again.
 TRIES_MAX = 20
 SETTING_CHARS_MAX = 8_000
 IMAGE_SCHEME = "igny8-image"

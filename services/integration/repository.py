@@ -140,6 +140,21 @@ def settled_contents(transaction: Transaction, content_ids: Sequence[UUID], dest
     return {row.content_id for row in transaction.all(statement)}
 
 
+def unfinished_contents(transaction: Transaction, destinations: Sequence[UUID]) -> list[UUID]:
+    """Return contents that one of the destinations should have and has not, oldest first; at most 1,000."""
+    statement = (
+        sa.select(_PUBLICATION.c.content_id)
+        .where(
+            _PUBLICATION.c.site_integration_id.in_(destinations),
+            _PUBLICATION.c.status.in_(("pending", "publishing", "failed")),
+        )
+        .distinct()
+        .order_by(_PUBLICATION.c.content_id)
+        .limit(1000)
+    )
+    return [row.content_id for row in transaction.all(statement)]
+
+
 def lock_publication(transaction: Transaction, content: Content, target: Connection) -> Standing:
     """Return how a content stands at a destination, made when it is new, and locked until the transaction ends."""
     tenant = transaction.tenant

@@ -1,6 +1,6 @@
 """The function `publish_content`: every approved content to every destination of its site, once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -76,7 +76,7 @@ class PublishContent(WithoutModel):
     lease_s: float = LEASE_S
 
     def select(self, tenant: Tenant, subject_ids: Sequence[UUID], limit: int, options: Mapping[str, Any]) -> Selection:
-        """Return approved contents that are not at every destination yet; see `Function.select`.
+        """Return contents that are not at every destination yet; see `Function.select`.
 
         Contents that are named are returned whether they were published or not, so that a change can be sent.
         """
@@ -88,10 +88,10 @@ class PublishContent(WithoutModel):
             return Selection([], 0, SWITCHED_OFF)
         items: list[Item] = []
         total = 0
-        for page in self.writer.candidates(tenant, subject_ids):
-            open_ = page if subject_ids else self._open(tenant, page, targets)
-            total += len(open_)
-            items += [Item(one.id, "content", one.title, 1, 1) for one in open_[: max(limit - len(items), 0)]]
+        pages = self.writer.candidates(tenant, subject_ids) if subject_ids else self._open(tenant, targets)
+        for page in pages:
+            total += len(page)
+            items += [Item(one.id, "content", one.title, 1, 1) for one in page[: max(limit - len(items), 0)]]
         return Selection(items, total)
 
     def apply(self, work: Work, answer: Answer | None) -> Applied:
@@ -127,10 +127,19 @@ class PublishContent(WithoutModel):
         with self.database.transaction(work.tenant) as transaction:
             repository.give_up(transaction, work.subject_id, error or "The publishing was cancelled.")
 
-    def _open(self, tenant: Tenant, page: list[Candidate], targets: list[UUID]) -> list[Candidate]:
+    def _open(self, tenant: Tenant, targets: list[UUID]) -> Iterator[list[Candidate]]:
+        """Approved contents that a destination lacks; then published ones that failed at one of several."""
+        seen: set[UUID] = set()
+        for page in self.writer.candidates(tenant, []):
+            ids = [one.id for one in page]
+            seen |= set(ids)
+            with self.database.transaction(tenant) as transaction:
+                settled = repository.settled_contents(transaction, ids, targets)
+            yield [one for one in page if one.id not in settled]
         with self.database.transaction(tenant) as transaction:
-            settled = repository.settled_contents(transaction, [one.id for one in page], targets)
-        return [one for one in page if one.id not in settled]
+            left = [i for i in repository.unfinished_contents(transaction, targets) if i not in seen]
+        if left:
+            yield from self.writer.candidates(tenant, left)
 
     def _publish(self, tenant: Tenant, content: Content, target: Connection) -> Outcome:
         try:

@@ -8,6 +8,7 @@ from igny8.writer.v1 import writer_pb2, writer_service_pb2, writer_service_pb2_g
 
 from chassis import call
 from chassis.errors import FailedPrecondition, NotFound
+from chassis.filters import parse_filter
 
 APPROVED, PUBLISHED = writer_pb2.Content.STATUS_APPROVED, writer_pb2.Content.STATUS_PUBLISHED
 
@@ -31,6 +32,7 @@ class HeldWriter(writer_service_pb2_grpc.WriterServiceServicer):
         self, request: writer_service_pb2.ListContentsRequest, context: grpc.ServicerContext
     ) -> writer_service_pb2.ListContentsResponse:
         self.asked.append(call.passport().scopes)
+        parse_filter(request.filter)  # as a real one: too long, too many terms or not a filter is refused
         named = re.findall(r'id = "([^"]+)"', request.filter)
         wanted = {APPROVED, PUBLISHED} if '"published"' in request.filter else {APPROVED}
         found = [

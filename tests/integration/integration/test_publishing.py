@@ -96,6 +96,24 @@ class TestSelect:
         connect_wordpress(integration)
         assert integration.select().total == 2
 
+    def test_many_named_contents_are_asked_for_in_pieces(self, integration: House) -> None:
+        integration.connect_sites()
+        ids = [integration.write(f"Article {n}") for n in range(45)]
+        found = integration.select(*ids)
+        assert ([UUID(item.subject_id) for item in found.items], found.total) == (ids, 45)
+
+    def test_what_failed_at_one_of_several_comes_back_although_it_is_published(self, integration: House) -> None:
+        integration.connect_sites()
+        connect_wordpress(integration)
+        played = integration.played("wordpress", failing(ContentRefused("No.")))
+        content_id = integration.write()
+        refused(integration, content_id)
+        integration.writer.held[str(content_id)].content.status = PUBLISHED
+        assert [item.subject_id for item in integration.select().items] == [str(content_id)]
+        played.script = None
+        integration.apply(content_id)
+        assert integration.select().total == 0
+
 
 class TestApply:
     def test_a_content_becomes_a_page_with_its_pictures(self, integration: House) -> None:
