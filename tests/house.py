@@ -55,7 +55,7 @@ class House:
     key: str
 
     def call(self, path: str, request: Any, answer_type: Any, passport: Passport, *, deadline_s: float = 10.0) -> Any:
-        """Call "/igny8.planner.v1.PlannerService/ListKeywords" of whichever service has it; raises the Fault it raised."""
+        """Call "/igny8.planner.v1.PlannerService/ListKeywords" of its service; raises the Fault that it raised."""
         service = path.split(".")[1]
         return self.remotes[service].call_path(path, request, answer_type, passport, deadline_s=deadline_s)
 
@@ -74,7 +74,7 @@ class House:
     async def _work(self, rounds: int) -> int:
         sweep = Database(self.databases["orchestrator"].sweep, pool_size=4)
         peers = AsyncPeers(self._peer_addresses, Issuer("orchestrator", self.key))
-        carrier = Carrier(sweep, peers, SiteBook(), random.Random(1))
+        carrier = Carrier(sweep, peers, SiteBook(), random.Random(1))  # noqa: S311 - the same waits in every test run
         carried = 0
         try:
             for _ in range(rounds):
