@@ -2,13 +2,16 @@
 
 import secrets
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from cli.errors import CommandError
 from cli.options import ApiOption, DataOption, KeyOption
+
+if TYPE_CHECKING:
+    from cli.api import Api
 
 app = typer.Typer(no_args_is_help=True)
 key_app, site_app = typer.Typer(no_args_is_help=True), typer.Typer(no_args_is_help=True)
@@ -68,7 +71,7 @@ def create_site(
     link = connect(data, api, key, "").api
     industry_id = _by_slug(link, "/v1/industries", "industries", [industry])[0]
     wanted = [slug.strip() for slug in sectors.split(",") if slug.strip()]
-    sector_ids = _by_slug(link, "/v1/industry-sectors", "industry_sectors", wanted)
+    sector_ids = _by_slug(link, "/v1/industry-sectors", "industry_sectors", wanted, industry_id=industry_id)
     site = {"name": name, "domain": domain, "industry_id": industry_id, "platform": platform}
     made = link.post("/v1/sites", {"site": site, "industry_sector_ids": sector_ids})
     if platform == "sites":
@@ -76,8 +79,10 @@ def create_site(
     typer.echo(made["id"])
 
 
-def _by_slug(link: Any, path: str, field: str, wanted: list[str]) -> list[str]:
-    known = {row["slug"]: row["id"] for row in link.all(path, field)}
+def _by_slug(link: "Api", path: str, field: str, wanted: list[str], **only: str) -> list[str]:
+    """Return the ids of catalogue rows; `only` says what they must be of, as slugs are unique inside an industry."""
+    rows = [row for row in link.all(path, field) if all(row[name] == value for name, value in only.items())]
+    known = {row["slug"]: row["id"] for row in rows}
     missing = [slug for slug in wanted if slug not in known]
     if missing or not wanted:
         raise CommandError(f"There is no {', '.join(missing) or 'sector'}; known are: {', '.join(sorted(known))}.")

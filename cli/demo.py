@@ -88,7 +88,7 @@ class Story:
 
     def _create_site(self, api: Api) -> Json:
         industry = _one(api, "/v1/industries", "industries", INDUSTRY)
-        sector = _one(api, "/v1/industry-sectors", "industry_sectors", SECTOR)
+        sector = _one(api, "/v1/industry-sectors", "industry_sectors", SECTOR, industry_id=industry["id"])
         site = {
             "name": "Home Coffee",
             "domain": f"home-coffee-{secrets.token_hex(3)}.example",
@@ -254,9 +254,9 @@ def answers(api: Api, path: str) -> bool:
     return True
 
 
-def _one(api: Api, path: str, field: str, slug: str) -> Json:
+def _one(api: Api, path: str, field: str, slug: str, **only: str) -> Json:
     for row in api.all(path, field):
-        if row["slug"] == slug:
+        if row["slug"] == slug and all(row[name] == value for name, value in only.items()):
             return row
     raise DemoFailed(f"The catalogue has no {slug!r} in {path}; are identity's migrations complete?")
 

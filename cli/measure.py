@@ -64,6 +64,8 @@ def _pss(rollup: str) -> int:
 
 def _name(command_line: bytes) -> str:
     words = command_line.decode(errors="replace").replace("\0", " ").split()
+    if any(word.endswith("watchdog.py") for word in words):
+        return "watchdog"
     if "-m" in words:
         return " ".join(words[words.index("-m") + 1 :][:2])
     return os.path.basename(words[0]).rstrip(":") if words else "(ending)"  # noqa: PTH119 - a title, not a path

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -154,7 +155,7 @@ def print_findings(data: Path, console: Console) -> bool:
     for finding in examine(Home(data.absolute()), os.environ):
         well = well and finding.ok
         mark = "[green]ok[/]  " if finding.ok else "[red]FIX[/] "
-        console.print(f"{mark} {finding.what}: {finding.says}", highlight=False)
+        console.print(f"{mark} {finding.what}: {escape(finding.says)}", highlight=False, soft_wrap=True)
     return well
 
 

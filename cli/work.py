@@ -56,7 +56,8 @@ def _show_import(api: Api, site: str, report: Json, console: Console) -> None:
         page_size=SKIPPED_SHOWN,
     )
     for line in page["import_skipped_lines"]:
-        console.print(f"  line {line['line_number']}: {line['reason']}", highlight=False)
+        text = f"  line {line['line']}: {line['reason']}: {line['text']}"
+        console.print(text, highlight=False, markup=False, overflow="ellipsis", no_wrap=True)
     if page["next_page_token"]:
         console.print(f"  ... and more: GET /v1/sites/{site}/import-skipped-lines", highlight=False)
 
@@ -110,19 +111,24 @@ def status(connection: Connection, console: Console) -> None:
     console.print(
         f"Plan {balance['plan']}: {balance['available']} credits available, {balance['held']} held.", highlight=False
     )
-    for site in connection.api.all("/v1/sites", "sites"):
-        if not connection.site_named or connection.site_named == site["id"]:
-            console.print(_runs_table(connection.api, site))
+    if connection.site_named:
+        sites = [connection.api.get(f"/v1/sites/{connection.site_named}")]
+    else:
+        sites = list(connection.api.all("/v1/sites", "sites"))
+    for site in sites:
+        console.print(_runs_table(connection.api, site))
 
 
 def _runs_table(api: Api, site: Json) -> Table:
     table = Table(title=f"{site['name']} ({site['domain']}), site {site['id']}", title_justify="left")
-    for heading in ("run", "id", "status", "stage"):
+    table.add_column("run", no_wrap=True)
+    for heading in ("started", "status", "stage"):
         table.add_column(heading)
     table.add_column("credits", justify="right")
     page = api.get(f"/v1/sites/{site['id']}/runs", page_size=RUNS_SHOWN, order_by="create_time desc")
     for run in page["runs"]:
         state = run["status"] + (f" ({run['pause_reason']})" if run["pause_reason"] else "")
         place = str(run["current_stage"]) if run["status"] not in ENDED else ""
-        table.add_row(run["name"], run["id"], state, place, f"{run['captured_credits']} of {run['quoted_credits']}")
+        spent = f"{run['captured_credits']} of {run['quoted_credits']}"
+        table.add_row(run["id"], run["create_time"][5:16].replace("T", " "), state, place, spent)
     return table
