@@ -7,6 +7,7 @@ from igny8.planner.v1 import planner_pb2, planner_service_pb2, planner_service_p
 
 from chassis import call, idempotency
 from chassis.database import Database, Transaction
+from chassis.errors import InvalidArgument
 from services.planner import resources, translate
 from services.planner.resources import (
     CLUSTER,
@@ -51,6 +52,8 @@ class PlannerServicer(planner_service_pb2_grpc.PlannerServiceServicer):
         self, request: planner_service_pb2.CreateKeywordRequest, context: grpc.ServicerContext
     ) -> planner_pb2.Keyword:
         """Add one keyword to a sector."""
+        if request.keyword.site_id not in {"", request.site_id}:
+            raise InvalidArgument.field("keyword.site_id", "must be the request's site_id, or empty")
         resources.check_keyword(request.keyword)
         new = translate.new_keyword(request.keyword)
 

@@ -102,6 +102,7 @@ class TestCreate:
             ({"impressions": -5}, "keyword.impressions"),
             ({"country": "usa"}, "keyword.country"),
             ({"intent": 99}, "keyword.intent"),
+            ({"site_id": "01970000-0000-7000-8000-000000000000"}, "keyword.site_id"),
             ({"attributes_json": "[]"}, "attributes_json"),
             ({"cluster_id": "01970000-0000-7000-8000-000000000000"}, "keyword.cluster_id"),
         ],
