@@ -20,6 +20,7 @@ from chassis.passport import Issuer
 from gateway import health, problems, streams, uploads
 from gateway.admission import Admission
 from gateway.bindings import Binding, all_bindings
+from gateway.bodies import throw_away
 from gateway.callers import Callers
 from gateway.errors import ClientGone
 from gateway.exchange import Endpoint, Exchange, request_id_of
@@ -124,6 +125,8 @@ class Gateway:
         except ClientGone:
             return Response(status_code=_CLIENT_GONE)
         except Fault as fault:
+            if not exchange.is_read:
+                await throw_away(request)
             return _problem(exchange, fault)
         except Exception:
             log.exception("%s %s failed", request.method, request.url.path)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -11,8 +12,6 @@ from gateway.errors import BodyTooLarge, BodyTooSlow, ClientGone, MalformedBody,
 
 JSON_LIMIT = 1 << 20
 _JSON_TIME_S = 30.0
-# A client that is still sending does not listen: what is too large is read and thrown away up to here, so that the
-# refusal is heard and not lost in a reset connection.
 _LINGER_BYTES = 64 << 20
 _LINGER_TIME_S = 20.0
 _JSON = "application/json"
@@ -52,23 +51,37 @@ async def limited(request: Request, limit: int) -> AsyncIterator[bytes]:
     """Yield a body's chunks while they are within a limit.
 
     Raises:
-        BodyTooLarge: there are more bytes; as many as can be were read and thrown away.
+        BodyTooLarge: there are more bytes, or it says so.
         ClientGone: the client closed the connection.
     """
     declared = request.headers.get("content-length", "")
-    chunks = _chunks(request)
     if declared.isdecimal() and int(declared) > limit:
-        # Who waits for "100 Continue" has sent nothing yet, and hears the refusal.
-        if request.headers.get("expect", "").lower() != "100-continue":
-            await _throw_away(chunks)
         raise BodyTooLarge(limit)
     size = 0
-    async for chunk in chunks:
+    async for chunk in _chunks(request):
         size += len(chunk)
         if size > limit:
-            await _throw_away(chunks)
             raise BodyTooLarge(limit)
         yield chunk
+
+
+async def throw_away(request: Request) -> None:
+    """Read what is left of a body that was refused, within bounds.
+
+    A client that is still sending does not listen: without this the refusal is lost in a reset connection.
+    """
+    headers = request.headers
+    if headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers:
+        return
+    if headers.get("expect", "").lower() == "100-continue":
+        return  # it has sent nothing yet, and hears the refusal
+    size = 0
+    with suppress(TimeoutError, ClientGone, RuntimeError):  # Starlette's for a body that was read to its end
+        async with asyncio.timeout(_LINGER_TIME_S):
+            async for chunk in _chunks(request):
+                size += len(chunk)
+                if size > _LINGER_BYTES:
+                    return
 
 
 async def _chunks(request: Request) -> AsyncIterator[bytes]:
@@ -77,15 +90,3 @@ async def _chunks(request: Request) -> AsyncIterator[bytes]:
             yield chunk
     except ClientDisconnect as error:
         raise ClientGone from error
-
-
-async def _throw_away(chunks: AsyncIterator[bytes]) -> None:
-    size = 0
-    try:
-        async with asyncio.timeout(_LINGER_TIME_S):
-            async for chunk in chunks:
-                size += len(chunk)
-                if size > _LINGER_BYTES:
-                    return
-    except TimeoutError:
-        return  # a client this slow has to do without the explanation

@@ -30,6 +30,7 @@ class Exchange:
         template: of the route.
         values: of the template's variables.
         headers: that the answer carries, whatever it is.
+        is_read: whether nothing of the body is left.
     """
 
     request: Request
@@ -37,6 +38,7 @@ class Exchange:
     template: Template
     values: tuple[str, ...]
     headers: dict[str, str] = field(default_factory=dict)
+    is_read: bool = False
 
     @property
     def variables(self) -> dict[str, str]:
@@ -71,6 +73,7 @@ class Exchange:
         Raises:
             ClientGone: the client closed the connection first.
         """
+        self.is_read = True
         task = asyncio.ensure_future(work)
         gone = asyncio.ensure_future(self._gone())
         try:

@@ -188,6 +188,11 @@ class TestPages:
         assert "NO_SUCH_ROUTE" in page.text
         assert requests.get(house.url + f"/problems/{uuid4()}", timeout=5).status_code == 404
 
+    def test_a_page_can_be_asked_about(self, house: House) -> None:
+        answer = requests.head(house.url + "/openapi.json", timeout=5)
+        assert (answer.status_code, answer.content) == (200, b"")
+        assert int(answer.headers["content-length"]) > 100_000
+
     def test_readiness_names_who_is_missing(self, house: House) -> None:
         answer = requests.get(house.url + "/readyz", timeout=5)
         assert answer.status_code == 503

@@ -119,6 +119,12 @@ class TestRefusals:
         refused(answer, 409, "WRONG_STATE")
         assert stored(house) == before
 
+    def test_a_refusal_is_heard_while_a_large_file_is_still_sent(self, house: House, sector: str) -> None:
+        answer = house.client("unknown")(
+            "POST", path(house), files={"file": b"x" * 30_000_000}, data={"sector_id": sector}
+        )
+        refused(answer, 401, "INVALID_CREDENTIAL")
+
     def test_a_viewer_may_not(self, house: House, sector: str) -> None:
         answer = house.client("viewer")("POST", path(house), files={"file": CSV}, data={"sector_id": sector})
         refused(answer, 403, "PERMISSION_DENIED")
