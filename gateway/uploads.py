@@ -25,7 +25,7 @@ from gateway.admission import Admission
 from gateway.bindings import SITE, method
 from gateway.bodies import limited, media_type
 from gateway.convert import writer
-from gateway.errors import BodyTooSlow, MalformedBody, UnsupportedMediaType
+from gateway.errors import BodyTooLarge, BodyTooSlow, MalformedBody, UnsupportedMediaType
 from gateway.exchange import Exchange
 from gateway.methods import json_response
 from gateway.remotes import Remotes
@@ -159,6 +159,8 @@ async def _form(request: Request, limit: int) -> AsyncIterator[dict[str, UploadF
     body = _Limited(request, limit + _MULTIPART_OVERHEAD)
     try:
         form = await body.form(max_files=1, max_fields=5, max_part_size=10_000)
+    except BodyTooLarge as error:
+        raise BodyTooLarge(limit) from error  # the file's limit, which is what the client knows
     except HTTPException as error:
         raise MalformedBody(f"The form cannot be read: {error.detail}") from error
     try:
