@@ -1,7 +1,9 @@
 """The object store: pictures and uploaded files, which never travel through gRPC. A folder by default."""
 
+import io
 import os
 import re
+import shutil
 import tempfile
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -41,22 +43,21 @@ class FolderStore:
 
     def put(self, key: str, data: bytes) -> None:
         """Store bytes under a key, whole or not at all."""
-        target = self._path(key)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".new-", delete=False) as file:
-            file.write(data)
-        Path(file.name).replace(target)
+        self.put_file(key, io.BytesIO(data))
 
     def put_file(self, key: str, source: BinaryIO) -> int:
         """Store a stream under a key, whole or not at all; return its size in bytes."""
         target = self._path(key)
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".new-", delete=False) as file:
-            while chunk := source.read(1 << 20):
-                file.write(chunk)
-            size = file.tell()
-            file.flush()
-            os.fsync(file.fileno())
+            try:
+                shutil.copyfileobj(source, file, 1 << 20)
+                size = file.tell()
+                file.flush()
+                os.fsync(file.fileno())
+            except BaseException:  # what was begun is of no use to anybody
+                Path(file.name).unlink()
+                raise
         Path(file.name).replace(target)
         return size
 

@@ -6,7 +6,7 @@ A token is opaque: the order, a digest of the query it belongs to, and the key o
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -68,7 +68,7 @@ def after(keys: Sequence[Key], token: str, query: str) -> sa.ColumnElement[bool]
     try:
         stored, raw = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
         values = [_from_json(key.expression.type, value) for key, value in zip(keys, raw, strict=True)]
-    except (ValueError, TypeError, ArithmeticError) as error:
+    except (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
         raise InvalidArgument.field("page_token", "is not a token that a list returned") from error
     if stored != query:
         raise InvalidArgument.field("page_token", "belongs to a list with another filter, order or parent")
@@ -113,13 +113,34 @@ def _to_json(value: Any) -> Any:
 
 
 def _from_json(kind: sa.types.TypeEngine[Any], value: Any) -> Any:
-    if isinstance(kind, sa.DateTime):
-        return datetime.fromisoformat(value)
-    if isinstance(kind, sa.Uuid):
-        return UUID(value)
-    if isinstance(kind, sa.Numeric):
-        return float(value) if isinstance(kind, sa.Float) else Decimal(str(value))
-    expected = bool if isinstance(kind, sa.Boolean) else int if isinstance(kind, sa.Integer) else str
-    if type(value) is not expected:
-        raise ValueError("a value of another type")
+    read = next((read for kinds, read in _READERS if isinstance(kind, kinds)), _text)
+    return read(value)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or "\0" in value:
+        raise ValueError("no text that PostgreSQL could hold")
+    value.encode()  # refuses half of a surrogate pair
     return value
+
+
+def _whole(value: Any) -> int:
+    if type(value) is not int or not -(2**63) <= value < 2**63:
+        raise ValueError("no whole number that PostgreSQL could hold")
+    return value
+
+
+def _truth(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("neither true nor false")
+    return value
+
+
+_READERS: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
+    (sa.DateTime, datetime.fromisoformat),
+    (sa.Uuid, UUID),
+    (sa.Float, float),
+    (sa.Numeric, lambda value: Decimal(str(value))),
+    (sa.Boolean, _truth),
+    (sa.Integer, _whole),
+)

@@ -165,7 +165,7 @@ class Verifier:
             if claims["exp"] - claims["iat"] > LIFETIME_S:
                 raise Unauthenticated("The passport is valid for longer than a minute; mint a shorter one.")
             passport = _from_claims(claims)
-        except (jwt.InvalidTokenError, InvalidKey, KeyError, ValueError, TypeError, AttributeError) as error:
+        except (jwt.InvalidTokenError, InvalidKey, LookupError, ValueError, TypeError, AttributeError) as error:
             raise Unauthenticated("The passport is not valid for this service; sign in again.") from error
         if not passport.scopes <= self._trust[issuer].scopes:
             raise Unauthenticated(f"{issuer} may not give these scopes.")

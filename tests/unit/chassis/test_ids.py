@@ -1,0 +1,44 @@
+"""UUIDv7: in order, well-formed, and read strictly."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from uuid import RFC_4122
+
+import pytest
+
+from chassis.ids import new_id, parse_id
+
+
+class TestNewId:
+    def test_ids_rise_and_never_repeat(self) -> None:
+        made = [new_id() for _ in range(20_000)]
+        assert made == sorted(made)
+        assert len(set(made)) == len(made)
+
+    def test_threads_never_get_the_same(self) -> None:
+        with ThreadPoolExecutor(8) as pool:
+            made = [row_id for ids in pool.map(lambda _: [new_id() for _ in range(500)], range(8)) for row_id in ids]
+        assert len(set(made)) == len(made)
+
+    def test_version_variant_and_time_are_where_rfc_9562_has_them(self) -> None:
+        made = new_id()
+        assert (made.version, made.variant) == (7, RFC_4122)
+        assert abs((made.int >> 80) - time.time() * 1000) < 5000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "x",
+        "0197a1b2000070008000000000000000",
+        "{0197a1b2-0000-7000-8000-000000000000}",
+        "urn:uuid:0197a1b2-0000-7000-8000-000000000000",
+    ],
+)
+def test_only_the_canonical_form_is_an_id(text: str) -> None:
+    assert parse_id(text) is None
+
+
+def test_case_does_not_matter() -> None:
+    assert str(parse_id("0197A1B2-0000-7000-8000-00000000000F")) == "0197a1b2-0000-7000-8000-00000000000f"
