@@ -71,7 +71,7 @@ def cases() -> list[Any]:
 def filled(rpc: Rpc, own: UUID, field: IdField, value: UUID, **more: str) -> Message:
     """Return a request that is right but for one id."""
     request = rpc.request()
-    _fill(request, str(own), str(value))
+    _fill(request, str(own), str(new_id()))  # a text of its own: a name may be taken once only
     for name, text in more.items():
         setattr(request, name, text)
     target: Any = request
