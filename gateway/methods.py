@@ -14,7 +14,7 @@ from gateway.bindings import SITE, Binding
 from gateway.bodies import read_json
 from gateway.exchange import Exchange
 from gateway.remotes import Remotes
-from gateway.transcoding import Transcoder
+from gateway.transcoding import REQUEST_ID, Transcoder
 
 
 class MethodEndpoint:
@@ -56,9 +56,10 @@ class MethodEndpoint:
 
     async def _call(self, request: Message, token: str) -> Message:
         binding = self._binding
+        repeatable = binding.is_read or bool(getattr(request, REQUEST_ID, ""))  # a request id makes a repeat harmless
         try:
             answer: Message = await self._remotes.call(
-                binding.service, binding.rpc, request, token, repeatable=binding.is_read
+                binding.service, binding.rpc, request, token, repeatable=repeatable
             )
         except Fault as fault:
             raise self._transcoder.in_rest(fault) from fault

@@ -16,7 +16,7 @@ from igny8.orchestrator.v1 import orchestrator_pb2, orchestrator_service_pb2, or
 from igny8.planner.v1 import planner_pb2, planner_service_pb2, planner_service_pb2_grpc
 
 from chassis import call
-from chassis.errors import Fault, InvalidArgument, Kind, NotFound, PermissionDenied, RemoteFault
+from chassis.errors import Fault, InvalidArgument, Kind, NotFound, PermissionDenied, RemoteFault, Unavailable
 from chassis.ids import new_id
 from chassis.passport import Passport
 
@@ -182,9 +182,13 @@ class Orchestrator(orchestrator_service_pb2_grpc.OrchestratorServiceServicer):
         self.events: dict[str, list[str]] = {}
         self.ended: set[str] = set()
         self.refuse: Fault | None = None
+        self.outages = 0
 
     def StartRun(self, request: Any, context: grpc.ServicerContext) -> Any:
         self.calls.note("StartRun", request)
+        if self.outages:
+            self.outages -= 1
+            raise Unavailable("The database cannot be reached just now.")
         if self.refuse is not None:
             raise self.refuse
         run = orchestrator_pb2.Run(id=str(new_id()), site_id=request.site_id, plan=request.plan)

@@ -93,6 +93,21 @@ class TestTranslation:
         assert int(answer.headers["retry-after"]) >= 1
 
 
+class TestOutages:
+    def test_a_call_under_a_key_is_repeated_through_a_short_outage(self, house: House, owner: Client) -> None:
+        house.orchestrator.outages = 2
+        path, headers = f"/v1/sites/{house.world.site_id}/runs", {"Idempotency-Key": str(uuid4())}
+        assert owner("POST", path, json={}, headers=headers).status_code == 200
+        ids = [request.request_id for name, request, *_ in house.orchestrator.calls.made if name == "StartRun"]
+        assert ids[-3:] == [headers["Idempotency-Key"]] * 3
+
+    def test_a_call_without_one_is_made_once(self, house: House, owner: Client) -> None:
+        house.orchestrator.outages = 1
+        before = house.orchestrator.calls.count("StartRun")
+        refused(owner("POST", f"/v1/sites/{house.world.site_id}/runs", json={}), 503, "UNAVAILABLE")
+        assert house.orchestrator.calls.count("StartRun") == before + 1
+
+
 class TestRefusals:
     @pytest.mark.parametrize(
         ("body", "headers", "status", "reason"),
