@@ -208,7 +208,7 @@ class _Servers:
             jobs.append(
                 supervisor.Job(
                     self.postgres.program(),
-                    processes.POSTGRES_ROUND,
+                    processes.SERVERS_ROUND,
                     self.postgres.is_ready,
                     # PostgreSQL's immediate shutdown: no last checkpoint, which may take seconds on a slow disk; the
                     # next start reads the log again. Killed, it would leave shared memory behind.
@@ -220,7 +220,7 @@ class _Servers:
         if self.redis_wanted:
             redis = EmbeddedRedis(self.home.data / "redis", port=redis_port)
             redis_url = redis.url
-            jobs.append(supervisor.Job(redis.program(), processes.REDIS_ROUND, redis.is_ready))
+            jobs.append(supervisor.Job(redis.program(), processes.SERVERS_ROUND, redis.is_ready))
         else:
             say("Using the Redis that REDIS_URL names.")
         keeper.start(jobs, timeout_s=SERVERS_TIMEOUT_S)

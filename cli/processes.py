@@ -10,8 +10,8 @@
 | PASSPORT_KEY                   | who mints passports           | its own private key                            |
 | SESSION_KEY                    | identity                      | signs people's sessions                        |
 | SECRETS_KEYS                   | integration, ai               | encrypts stored credentials                    |
-| OBJECTS_URL                    | gateway and four services     | uploads and pictures                           |
-| REDIS_URL                      | gateway, orchestrator, worker | doorbells and rate limits                      |
+| OBJECTS_URL                    | gateway, planner, ai, integr. | uploads and pictures                           |
+| REDIS_URL                      | orchestrator, worker          | doorbells                                      |
 | RUNS_DIR                       | orchestrator, worker          | run directories                                |
 | SITES_ROOT, _LISTEN, _BASE_URL | integration, sites            | published pages: where they lie and are seen   |
 | GATEWAY_LISTEN                 | gateway                       | where REST is served                           |
@@ -36,6 +36,8 @@ from cli.keys import Keys
 from cli.ports import HOST
 
 SERVICES = ("identity", "planner", "writer", "ai", "billing", "integration", "orchestrator")
+# Who asks is stopped before who answers; those of one round do not need each other.
+FRONT_ROUND, SERVICES_ROUND, SERVERS_ROUND = 0, 1, 2
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -101,15 +103,15 @@ class Process:
 
 
 def _service(name: str, *needs: str, calls: tuple[str, ...] = ()) -> Process:
-    return Process(name, f"services.{name}", "serve", name, ("listen", "trust", *needs), calls, 2)
+    return Process(name, f"services.{name}", "serve", name, ("listen", "trust", *needs), calls, SERVICES_ROUND)
 
 
 _ENGINE = ("identity", "planner", "writer", "ai", "billing", "integration")
 PROCESSES = (
     _service("identity", "session"),
     _service("planner", "objects"),
-    _service("writer", "passport", "objects", calls=("planner",)),
-    _service("ai", "secrets", "objects", "outbound"),
+    _service("writer", "passport", calls=("planner",)),
+    _service("ai", "secrets", "objects"),
     _service("billing"),
     _service("integration", "passport", "secrets", "objects", "sites", "outbound", calls=("writer",)),
     _service("orchestrator", "passport", "redis", "runs", calls=_ENGINE),
@@ -120,12 +122,11 @@ PROCESSES = (
         "orchestrator",
         ("listen", "trust", "passport", "redis", "runs"),
         _ENGINE,
-        1,
+        FRONT_ROUND,
     ),
-    Process("sites", "services.integration", "sites", "", ("sites",), (), 1),
-    Process("gateway", "gateway", "", "", ("gateway", "passport", "objects", "redis"), SERVICES, 0),
+    Process("sites", "services.integration", "sites", "", ("sites",), (), FRONT_ROUND),
+    Process("gateway", "gateway", "", "", ("gateway", "passport", "objects"), SERVICES, FRONT_ROUND),
 )
-REDIS_ROUND, POSTGRES_ROUND = 3, 4
 
 _GROUPS: dict[str, Callable[[Process, Installation], dict[str, str]]] = {
     "listen": lambda p, i: {f"{p.owner.upper()}_LISTEN": i.address(p.owner)},

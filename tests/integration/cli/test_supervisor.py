@@ -98,7 +98,7 @@ class TestStart:
     def test_a_wrong_environment_ends_it_at_once_with_the_log(self, keeper: Supervisor, tmp_path: Path) -> None:
         code = "import sys; print('WRITER_LISTEN is not set'); sys.exit(2)"
         with pytest.raises(StartFailed, match=r"exit code 2(.|\n)*WRITER_LISTEN is not set"):
-            keeper.start([job("writer", code, tmp_path)], timeout_s=30)
+            keeper.start([job("writer", code, tmp_path, ready=lambda: False)], timeout_s=30)
 
     def test_not_ready_in_time_says_who(self, keeper: Supervisor, tmp_path: Path) -> None:
         with pytest.raises(StartFailed, match="Not ready within 0 s: slow"):
