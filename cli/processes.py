@@ -9,13 +9,13 @@
 | PASSPORT_TRUST                 | every service                 | whose passports it believes, with which scopes |
 | PASSPORT_KEY                   | who mints passports           | its own private key                            |
 | SESSION_KEY                    | identity                      | signs people's sessions                        |
-| SECRETS_KEYS                   | integration, ai               | encrypts stored credentials                    |
-| OBJECTS_URL                    | gateway, planner, ai, integr. | uploads and pictures                           |
+| SECRETS_KEYS                   | integration                   | encrypts stored credentials                    |
+| OBJECTS_URL                    | gateway and three services    | uploads and pictures                           |
 | REDIS_URL                      | orchestrator, worker          | doorbells                                      |
 | RUNS_DIR                       | orchestrator, worker          | run directories                                |
 | SITES_ROOT, _LISTEN, _BASE_URL | integration, sites            | published pages: where they lie and are seen   |
 | GATEWAY_LISTEN                 | gateway                       | where REST is served                           |
-| OUTBOUND_ALLOW_LOOPBACK        | integration, ai               | whether users' addresses may be this machine's |
+| OUTBOUND_ALLOW_LOOPBACK        | integration                   | whether users' addresses may be this machine's |
 
 What the user's environment says goes through to every process, AI_BASE_URL, AI_API_KEY and AI_MODEL among it, and wins
 where it names a database, a Redis or LOG_LEVEL.
@@ -111,7 +111,7 @@ PROCESSES = (
     _service("identity", "session"),
     _service("planner", "objects"),
     _service("writer", "passport", calls=("planner",)),
-    _service("ai", "secrets", "objects"),
+    _service("ai", "objects"),
     _service("billing"),
     _service("integration", "passport", "secrets", "objects", "sites", "outbound", calls=("writer",)),
     _service("orchestrator", "passport", "redis", "runs", calls=_ENGINE),
