@@ -84,6 +84,7 @@ def opened(
     """
     with ExitStack() as stack:
         stack.enter_context(DataLock(home))
+        home.state.unlink(missing_ok=True)  # of a predecessor that was killed
         keeper = supervisor.Supervisor(home.logs, str(home.data), say)
         stack.enter_context(_signals_stop(keeper))
         stack.callback(_close, home, keeper, say)
