@@ -173,11 +173,13 @@ def _fill(message: Message, own: str, text: str, *, depth: int = 0) -> None:
         required = field_behavior_pb2.REQUIRED in behaviour
         if _is_ours(field) and not field.is_repeated and (required or not depth):
             getattr(message, field.name).SetInParent()
+            if message.DESCRIPTOR.name.startswith("Update"):  # changes what is chosen below, and nothing else
+                continue
             _fill(getattr(message, field.name), own, text, depth=depth + 1)
         elif required or (field.name in {"site_id", "limit", "function"} and not field.is_repeated):
             _set(message, field, own, text)
     if message.DESCRIPTOR.name.startswith("Update"):
-        _choose_a_field(message, text)
+        _choose_a_field(message, own, text)
 
 
 def _set(message: Message, field: Any, own: str, text: str) -> None:
@@ -195,10 +197,12 @@ def _set(message: Message, field: Any, own: str, text: str) -> None:
         setattr(message, field.name, value)
 
 
-def _choose_a_field(message: Any, text: str) -> None:
+def _choose_a_field(message: Any, own: str, text: str) -> None:
     inner = next(f for f in message.DESCRIPTOR.fields if _is_ours(f))
     resource = getattr(message, inner.name)
     chosen = next((name for name in _UPDATABLE if name in inner.message_type.fields_by_name), None)
+    for name in {"id", "site_id"} & set(inner.message_type.fields_by_name):
+        setattr(resource, name, own)
     if chosen is not None:
         field = inner.message_type.fields_by_name[chosen]
         setattr(resource, chosen, text if field.type == FieldDescriptor.TYPE_STRING else True)

@@ -1,6 +1,8 @@
 """The standard methods over a sample resource: the planner's Cluster message on a table made here."""
 
 from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
@@ -32,7 +34,7 @@ class Sample(SectorRow, Editable, SoftDeleted, Base):
 
     name: Mapped[str] = mapped_column(sa.Text, nullable=False)
     description: Mapped[str] = mapped_column(sa.Text, server_default="")
-    primary_keyword_id: Mapped[sa.Uuid | None] = mapped_column(sa.Uuid)
+    primary_keyword_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
     keyword_count: Mapped[int] = mapped_column(sa.BigInteger, server_default="0")
     volume: Mapped[int | None] = mapped_column(sa.BigInteger)
     difficulty: Mapped[float | None] = mapped_column(sa.Double)
@@ -47,7 +49,7 @@ CLUSTER = Resource(
     table=Sample,
     plural="clusters",
     filters=("status", "volume", "name", "disabled"),
-    orders=("volume", "name"),
+    orders=("volume", "name", "difficulty"),
     search=("name",),
     updates=("name", "disabled"),
     rules={"name": lambda name: None if name.strip() else "must not be empty"},
@@ -84,14 +86,14 @@ def service(database: Database) -> Iterator[Running]:
     offer = Offer(
         "igny8.planner.v1.PlannerService",
         planner_service_pb2_grpc.add_PlannerServiceServicer_to_server,
-        Servicer(database),
+        Servicer(database),  # type: ignore[abstract]  # only the methods that are tried
     )
     with serving("planner", [offer]) as running:
         yield running
 
 
 @pytest.fixture
-def stub(service: Running) -> planner_service_pb2_grpc.PlannerServiceStub:
+def stub(service: Running) -> Any:
     return planner_service_pb2_grpc.PlannerServiceStub(service.channel)
 
 
@@ -100,10 +102,10 @@ def insert(database: Database, caller: Caller, **values: object) -> str:
     row_id = new_id()
     with database.transaction(tenant) as transaction:
         transaction.execute(
-            sa.insert(Sample.__table__).values(
+            sa.insert(Sample).values(
                 account_id=tenant.account_id,
                 site_id=tenant.site_id,
-                sector_id=caller.passport.site.sectors[0].id,  # type: ignore[union-attr] - the caller has a site
+                sector_id=caller.passport.site.sectors[0].id,  # type: ignore[union-attr]  # the caller has a site
                 id=row_id,
                 **values,
             )
@@ -112,7 +114,7 @@ def insert(database: Database, caller: Caller, **values: object) -> str:
 
 
 class TestGet:
-    def test_a_row_comes_back_as_its_message(self, database: Database, service: Running, stub: object) -> None:
+    def test_a_row_comes_back_as_its_message(self, database: Database, service: Running, stub: Any) -> None:
         caller = service.caller()
         row_id = insert(database, caller, name="espresso machines", volume=1200)
         got = caller.call(
@@ -122,7 +124,9 @@ class TestGet:
         assert got.status == planner_pb2.MAPPING_STATUS_NEW
         assert not got.HasField("difficulty")
 
-    def test_another_tenants_row_answers_as_a_missing_one(self, database, service, stub) -> None:
+    def test_another_tenants_row_answers_as_a_missing_one(
+        self, database: Database, service: Running, stub: Any
+    ) -> None:
         owner, stranger = service.caller(), service.caller()
         row_id = insert(database, owner, name="grinders")
         theirs = _fault(stranger, stub, row_id)
@@ -130,14 +134,16 @@ class TestGet:
         assert theirs.code is missing.code is Kind.NOT_FOUND
         assert theirs.message.replace(row_id, "") == missing.message.replace(missing.message.split()[-1][:-1], "")
 
-    def test_another_site_of_the_account_answers_as_a_missing_row(self, database, service, stub) -> None:
+    def test_another_site_of_the_account_answers_as_a_missing_row(
+        self, database: Database, service: Running, stub: Any
+    ) -> None:
         caller = service.caller()
         row_id = insert(database, caller, name="kettles")
         assert _fault(caller.at(a_site()), stub, row_id).code is Kind.NOT_FOUND
 
 
 class TestList:
-    def test_pages_meet_every_row_once_in_order(self, database, service, stub) -> None:
+    def test_pages_meet_every_row_once_in_order(self, database: Database, service: Running, stub: Any) -> None:
         caller = service.caller()
         for n in range(7):
             insert(database, caller, name=f"c{n}", volume=None if n == 3 else n % 3)
@@ -153,6 +159,20 @@ class TestList:
                 break
         assert [name for _, name in seen] == ["c2", "c5", "c1", "c4", "c0", "c6", "c3"]
 
+    def test_a_floating_point_column_is_an_order_too(self, database: Database, service: Running, stub: Any) -> None:
+        caller = service.caller()
+        for name, difficulty in (("a", 0.5), ("b", None), ("c", 12.25)):
+            insert(database, caller, name=name, difficulty=difficulty)
+        seen, token = [], ""
+        for _ in range(3):
+            request = planner_service_pb2.ListClustersRequest(
+                site_id=_site(caller), page_size=1, page_token=token, order_by="difficulty"
+            )
+            page = caller.call(stub.ListClusters, request)
+            seen += [cluster.name for cluster in page.clusters]
+            token = page.next_page_token
+        assert (seen, token) == (["b", "a", "c"], "")
+
     @pytest.mark.parametrize(
         ("query", "names"),
         [
@@ -164,7 +184,9 @@ class TestList:
             ("disabled = true", []),
         ],
     )
-    def test_a_filter_chooses(self, database, service, stub, query: str, names: list[str]) -> None:
+    def test_a_filter_chooses(
+        self, database: Database, service: Running, stub: Any, query: str, names: list[str]
+    ) -> None:
         caller = service.caller()
         insert(database, caller, name="a", volume=10)
         insert(database, caller, name="b", volume=100)
@@ -185,7 +207,7 @@ class TestList:
             ("filter", 'status = "foo"'),
         ],
     )
-    def test_a_wrong_field_is_named(self, service, stub, field: str, value: object) -> None:
+    def test_a_wrong_field_is_named(self, service: Running, stub: Any, field: str, value: Any) -> None:
         caller = service.caller()
         with pytest.raises(Fault) as failed:
             caller.call(
@@ -196,7 +218,9 @@ class TestList:
 
 
 class TestUpdate:
-    def test_only_named_fields_change_and_the_etag_counts(self, database, service, stub) -> None:
+    def test_only_named_fields_change_and_the_etag_counts(
+        self, database: Database, service: Running, stub: Any
+    ) -> None:
         caller = service.caller()
         row_id = insert(database, caller, name="before")
         cluster = planner_pb2.Cluster(id=row_id, site_id=_site(caller), name="after", etag="1")
@@ -206,7 +230,7 @@ class TestUpdate:
             caller.call(stub.UpdateCluster, planner_service_pb2.UpdateClusterRequest(cluster=cluster))
         assert failed.value.reason == "ETAG_MISMATCH"
 
-    def test_a_taken_name_is_named(self, database, service, stub) -> None:
+    def test_a_taken_name_is_named(self, database: Database, service: Running, stub: Any) -> None:
         caller = service.caller()
         insert(database, caller, name="one")
         row_id = insert(database, caller, name="two")
@@ -217,7 +241,7 @@ class TestUpdate:
 
 
 def _site(caller: Caller) -> str:
-    return str(caller.passport.site.id)  # type: ignore[union-attr] - the caller has a site
+    return str(caller.passport.site.id)  # type: ignore[union-attr]  # the caller has a site
 
 
 def _fault(caller: Caller, stub: planner_service_pb2_grpc.PlannerServiceStub, row_id: str) -> Fault:
