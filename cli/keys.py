@@ -28,7 +28,7 @@ class Keys:
     Args:
         passports: issuer -> (private, public) key, base64.
         session: signs the sessions of people.
-        encryption: key id -> key in base64; the last one encrypts, all decrypt.
+        encryption: key id -> key in base64; the first one encrypts, all decrypt.
     """
 
     passports: dict[str, tuple[str, str]] = field(repr=False)

@@ -30,10 +30,11 @@ _RELAY_LOCK = 0x19A8_0002
 
 SUBSCRIPTIONS: Mapping[str, Sequence[str]] = {
     "identity.account_opened": ("billing",),
+    "identity.site_deleted": ("integration",),
     "billing.plan_changed": ("identity", "planner"),
     "writer.task_created": ("planner",),
     "writer.content_created": ("planner",),
-    "integration.content_published": ("writer",),
+    "integration.content_published": ("writer", "planner"),
 }
 """Who asked for which facts; a kind that nobody asked for is forgotten."""
 SOURCES = ("identity", "billing", "planner", "writer", "integration")

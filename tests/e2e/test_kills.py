@@ -36,7 +36,7 @@ def test_a_run_ends_well_although_a_process_is_killed_in_stage_four(
     wait_for(lambda: _written(customer, run["id"]) or None, "the first article", 60)
     assert installation.kill(victim) > 0
     done = customer.wait(run["id"])
-    steps = customer.steps(run["id"])
+    steps = [step for step in customer.steps(run["id"]) if step["function"] == "generate_content"]
     assert done["status"] == "completed"
     assert Counter(step["status"] for step in steps) == {"succeeded": ARTICLES}, [s["error"] for s in steps]
     assert _written(customer, run["id"]) == ARTICLES

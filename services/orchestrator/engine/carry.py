@@ -92,10 +92,10 @@ class Carrier:
         quote_id = held.billing_quote_id
         if quote_id is None:
             raise Internal(f"Run {held.key.run_id} has priced work and no quote.")
-        if (
-            not held.reserved
-        ):  # "may be reserved", written before it is: whoever comes after a crash asks for the same hold
-            await self._checkpoint(held, reserved=True, phase="reserve")
+        # A reservation that another worker may have made is freed, and ours has a number of its own: whatever that
+        # worker still sends, late, about the old one changes nothing of ours.
+        await self._release(held)
+        await self._checkpoint(held, reserved=True, phase="reserve")  # "may be reserved", written before it is
         call = clients.reserve(
             held.reservation_key, quote_id, function.operation, held.limit_quantity, held.key.run_id, held.id
         )
