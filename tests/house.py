@@ -62,7 +62,7 @@ class House:
     def relay(self) -> None:
         """Carry the facts that lie in the outboxes now."""
         sweep = Database(self.databases["orchestrator"].sweep, pool_size=2)
-        peers = Peers(self._peer_addresses, Issuer("orchestrator", self.key))
+        peers = Peers(self.peer_addresses, Issuer("orchestrator", self.key))
         Relay(sweep, peers).round()
         peers.close()
         sweep.close()
@@ -73,7 +73,7 @@ class House:
 
     async def _work(self, rounds: int) -> int:
         sweep = Database(self.databases["orchestrator"].sweep, pool_size=4)
-        peers = AsyncPeers(self._peer_addresses, Issuer("orchestrator", self.key))
+        peers = AsyncPeers(self.peer_addresses, Issuer("orchestrator", self.key))
         carrier = Carrier(sweep, peers, SiteBook(), random.Random(1))  # noqa: S311 - the same waits in every test run
         carried = 0
         try:
@@ -101,7 +101,7 @@ class House:
         return waiting
 
     @property
-    def _peer_addresses(self) -> dict[str, str]:
+    def peer_addresses(self) -> dict[str, str]:
         return {name: address for name, address in self.addresses.items() if name != "orchestrator"}
 
 
