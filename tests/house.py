@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 from uuid import UUID
 
 import sqlalchemy as sa
+from google.protobuf.message import Message
 
 from chassis import secrets
 from chassis.client import Remote
@@ -33,6 +34,7 @@ from services.orchestrator.engine.carry import Carrier
 from services.orchestrator.passports import SiteBook
 from services.orchestrator.sweeper import Relay
 
+M = TypeVar("M", bound=Message)
 SERVICES = ("identity", "planner", "writer", "ai", "billing", "integration", "orchestrator")
 
 
@@ -54,10 +56,11 @@ class House:
     folder: Path
     key: str
 
-    def call(self, path: str, request: Any, answer_type: Any, passport: Passport, *, deadline_s: float = 10.0) -> Any:
+    def call(self, path: str, request: Message, answer_type: type[M], passport: Passport) -> M:
         """Call "/igny8.planner.v1.PlannerService/ListKeywords" of its service; raises the Fault that it raised."""
         service = path.split(".")[1]
-        return self.remotes[service].call_path(path, request, answer_type, passport, deadline_s=deadline_s)
+        answer: M = self.remotes[service].call_path(path, request, answer_type, passport, deadline_s=10.0)
+        return answer
 
     def relay(self) -> None:
         """Carry the facts that lie in the outboxes now."""

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import pytest
+from google.protobuf.message import Message
 from igny8.billing.v1 import billing_pb2, billing_service_pb2
 from igny8.identity.v1 import identity_pb2, identity_service_pb2
 from igny8.integration.v1 import integration_pb2, integration_service_pb2
@@ -16,6 +17,7 @@ from chassis.passport import Passport, SectorClaim, SiteClaim
 from chassis.testing.postgres import TemplateDatabases
 from tests.house import House, engine, open_house
 
+M = TypeVar("M", bound=Message)
 _IDENTITY = "/igny8.identity.v1.IdentityService/"
 _RUNS = "/igny8.orchestrator.v1.OrchestratorService/"
 TOPICS = (
@@ -37,7 +39,7 @@ class Owner:
         assert self.passport.site is not None
         return self.passport.site
 
-    def run(self, method: str, request: Any, answer: Any) -> Any:
+    def run(self, method: str, request: Message, answer: type[M]) -> M:
         return self.house.call(_RUNS + method, request, answer, self.passport)
 
     def quote(self, **plan: Any) -> orchestrator_pb2.RunQuote:

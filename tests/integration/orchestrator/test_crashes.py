@@ -1,4 +1,4 @@
-"""A worker dies before or after each call of a step; another takes the step up. Once written, once paid, nothing held."""
+"""A worker dies before or after a call of a step; another takes it up. Once written, once paid, nothing held."""
 
 import asyncio
 import random
