@@ -44,7 +44,7 @@ async def read_json(request: Request, limit: int = JSON_LIMIT) -> Any:
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError as error:
-        raise MalformedBody(f"The body is not JSON: {error}.") from error
+        raise MalformedBody(f"The body is not JSON: {error}; send one JSON object.") from error
 
 
 async def limited(request: Request, limit: int) -> AsyncIterator[bytes]:

@@ -15,7 +15,7 @@ Fault
 
 from collections.abc import Iterable
 
-from chassis.errors import Fault, InvalidArgument, Kind, NotFound, ResourceExhausted
+from chassis.errors import Fault, InvalidArgument, Kind, NotFound, ResourceExhausted, Violation
 
 
 class ClientGone(Exception):
@@ -26,6 +26,9 @@ class MalformedBody(InvalidArgument):
     """The body is not what its media type says."""
 
     reason = "MALFORMED_BODY"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, violations=[Violation("body", message)])
 
 
 class NoSuchRoute(NotFound):
@@ -59,7 +62,8 @@ class BodyTooLarge(Fault):
     kind, reason = Kind.INVALID_ARGUMENT, "BODY_TOO_LARGE"
 
     def __init__(self, limit: int) -> None:
-        super().__init__(f"The body is larger than {limit} bytes; send less.", metadata={"limit_bytes": str(limit)})
+        message = f"The body is larger than {limit} bytes; send less."
+        super().__init__(message, metadata={"limit_bytes": str(limit)}, violations=[Violation("body", message)])
 
 
 class UnsupportedMediaType(Fault):

@@ -82,7 +82,10 @@ class Transcoder:
 
     def in_rest(self, fault: Fault) -> Fault:
         """Return a fault of the service with its fields named as REST names them: "volume" for "keyword.volume"."""
-        fault.violations = tuple(replace(v, field=self._rest_path(v.field)) for v in fault.violations)
+        found = fault.violations
+        fault.violations = tuple(replace(v, field=self._rest_path(v.field)) for v in found)
+        for old, new in zip(found, fault.violations, strict=True):  # the message quotes its violations
+            fault.message = fault.message.replace(f"{old.field}: {old.description}", f"{new.field}: {new.description}")
         return fault
 
     def _is_query(self, field: FieldDescriptor) -> bool:
@@ -150,11 +153,24 @@ class Transcoder:
                 violations.add(_MASK, f"{name[:60]!r} is not a field; known are {', '.join(fields)}")
         if not names:
             names = [name for name in body if name in fields and self._may_change(fields[name])]
+            self._check_may_change(body, names, fields, violations)
         message.update_mask.paths[:] = [fields[name].name for name in names if name in fields]
 
+    def _check_may_change(
+        self, body: dict[str, Any], names: list[str], fields: dict[str, FieldDescriptor], violations: Violations
+    ) -> None:
+        """A resource sent back whole may have fields that never change; a change of nothing but those is a mistake."""
+        if names:
+            return
+        for name in body:
+            if name in fields and OUTPUT_ONLY in behaviour(fields[name]) and not self._is_bound(fields[name]):
+                violations.add(name, "is set by the system and cannot be changed; leave it out")
+
     def _may_change(self, field: FieldDescriptor) -> bool:
-        bound = f"{self._binding.body}.{field.name}" in self._binding.template.fields
-        return not bound and field.name not in _UNASKED and OUTPUT_ONLY not in behaviour(field)
+        return not self._is_bound(field) and field.name not in _UNASKED and OUTPUT_ONLY not in behaviour(field)
+
+    def _is_bound(self, field: FieldDescriptor) -> bool:
+        return f"{self._binding.body}.{field.name}" in self._binding.template.fields
 
     def _rest_path(self, path: str) -> str:
         head, _, rest = path.partition(".")

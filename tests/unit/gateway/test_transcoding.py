@@ -123,6 +123,10 @@ class TestMask:
         found = wrong("UpdateKeyword", SITE, KEYWORD, body={}, query=[("update_mask", "volum")])
         assert "'volum' is not a field" in found["update_mask"]
 
+    def test_a_change_of_nothing_but_what_never_changes_is_refused(self) -> None:
+        found = wrong("UpdateKeyword", SITE, KEYWORD, body={"id": KEYWORD, "status": "mapped", "etag": "3"})
+        assert found == {"status": "is set by the system and cannot be changed; leave it out"}
+
 
 class TestFaults:
     @pytest.mark.parametrize(
@@ -137,3 +141,11 @@ class TestFaults:
     def test_a_services_field_is_called_as_rest_calls_it(self, rpc: str, theirs: str, ours: str) -> None:
         fault = RemoteFault(Kind.INVALID_ARGUMENT, "INVALID_ARGUMENT", "x", violations=[Violation(theirs, "wrong")])
         assert Transcoder(BINDINGS[rpc]).in_rest(fault).violations == (Violation(ours, "wrong"),)
+
+    def test_the_message_calls_it_the_same(self) -> None:
+        message = "keyword.volume: must be from 0; keyword.text: is required"
+        found = [Violation("keyword.volume", "must be from 0"), Violation("keyword.text", "is required")]
+        fault = RemoteFault(Kind.INVALID_ARGUMENT, "INVALID_ARGUMENT", message, violations=found)
+        assert Transcoder(BINDINGS["UpdateKeyword"]).in_rest(fault).message == (
+            "volume: must be from 0; text: is required"
+        )
