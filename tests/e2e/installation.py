@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -53,9 +53,10 @@ class Installation:
 
 @dataclass(frozen=True)
 class Customer:
-    """An account with a site and the plan Growth, as its owner sees it."""
+    """An account with a site, as its owner sees it; `secret` is the owner's API key."""
 
     api: Api
+    secret: str
     account: str
     site: str
     sector: str
@@ -109,8 +110,10 @@ def running(data: Path) -> Iterator[Installation]:
         log.close()
 
 
-def a_customer(installation: Installation, name: str) -> Customer:
-    """Sign somebody up on the plan Growth, with a coffee site published by the built-in renderer."""
+def a_customer(
+    installation: Installation, name: str, *, plan: str = "growth", platforms: tuple[str, ...] = ("sites",)
+) -> Customer:
+    """Sign somebody up on a plan, with a coffee site that is published by the built-in renderer, or by nobody yet."""
     body = {"email": f"{name}@example.com", "password": "correct horse battery", "account_name": name}
     signed = Api(installation.api_url).post("/v1/signup", body)
     person = Api(installation.api_url, signed["session"]["access_token"])
@@ -119,12 +122,19 @@ def a_customer(installation: Installation, name: str) -> Customer:
     api = Api(installation.api_url, secret)
     operator = Api(installation.api_url, installation.operator_key, account=account)
     wait_for(lambda: _answer(lambda: operator.get("/v1/billing/balance")), "the credit account", 20)
-    operator.post("/v1/billing/plan:assign", {"plan": "growth", "reason": "test"})
-    wait_for(lambda: api.get("/v1/account")["plan"] == "growth" or None, "the plan's limits", 20)
-    site = api.post("/v1/sites", _site(api, name))
-    api.post(f"/v1/sites/{site['id']}/integrations", {"platform": "sites"})
-    sector = next(api.all(f"/v1/sites/{site['id']}/sectors", "sectors"))
-    return Customer(api, account, site["id"], sector["id"])
+    if plan != "free":
+        operator.post("/v1/billing/plan:assign", {"plan": plan, "reason": "test"})
+        wait_for(lambda: api.get("/v1/account")["plan"] == plan or None, "the plan's limits", 20)
+    return a_site(Customer(api, secret, account, "", ""), name, platforms=platforms)
+
+
+def a_site(customer: Customer, name: str, *, platforms: tuple[str, ...] = ("sites",)) -> Customer:
+    """Give a customer one more coffee site; return them as they work on that one."""
+    site = customer.api.post("/v1/sites", _site(customer.api, name))["id"]
+    for platform in platforms:
+        customer.api.post(f"/v1/sites/{site}/integrations", {"platform": platform})
+    sector = next(customer.api.all(f"/v1/sites/{site}/sectors", "sectors"))
+    return replace(customer, site=site, sector=sector["id"])
 
 
 def wait_for(look: Callable[[], T | None], what: str, timeout_s: float) -> T:
