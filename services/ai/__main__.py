@@ -1,6 +1,8 @@
 """`python -m services.ai serve | migrate`: the only place where the ai service's parts meet."""
 
+import logging
 import sys
+from contextlib import ExitStack
 
 from igny8.ai.v1 import ai_service_pb2_grpc
 
@@ -25,23 +27,25 @@ def build(environment: Environment) -> Built:
         ConfigurationError: the environment is incomplete.
     """
     config = AiConfig.read(environment)
+    for name in ("httpx2", "httpcore2", "openai"):  # they log the provider's address, and openai the prompts
+        logging.getLogger(name).setLevel(logging.WARNING)
+    closing = ExitStack()
     database, sweep = Database(config.service.database_url), Database(config.service.sweep_url, pool_size=2)
-    calls = Calls(database, _objects(config), providers(config), SystemClock())
+    closing.callback(database.close)
+    closing.callback(sweep.close)
+    calls = Calls(database, _objects(config), _providers(config, closing), SystemClock())
     add = ai_service_pb2_grpc.add_AiServiceServicer_to_server
     own = Offer("igny8.ai.v1.AiService", add, AiServicer(database, calls))
-
-    def close() -> None:
-        database.close()
-        sweep.close()
-
-    return Built(config.service, [own, *service.common_offers(sweep=sweep, database=database)], close)
+    return Built(config.service, [own, *service.common_offers(sweep=sweep, database=database)], closing.close)
 
 
-def providers(config: AiConfig) -> Providers:
+def _providers(config: AiConfig, closing: ExitStack) -> Providers:
     """Return who answers: a configured server, or the offline provider."""
 
     def server(endpoint: Endpoint) -> OpenAiCompatible:
-        return OpenAiCompatible(endpoint, config.timeout_s)
+        made = OpenAiCompatible(endpoint, config.timeout_s, SystemClock())
+        closing.callback(made.close)
+        return made
 
     return Providers(
         text=server(config.text) if config.text else Offline(),

@@ -15,7 +15,7 @@ Fault
      └─ TemplateInvalid       no such template, or variables are missing
 """
 
-from chassis.errors import FailedPrecondition, InvalidArgument, ResourceExhausted, Unavailable
+from chassis.errors import FailedPrecondition, Internal, InvalidArgument, ResourceExhausted, Unavailable
 
 
 class ProviderUnavailable(Unavailable):
@@ -68,6 +68,16 @@ class TemplateInvalid(InvalidArgument):
 
 STORED = {
     error.reason: error
-    for error in (ProviderUnavailable, ProviderRateLimited, ProviderRefused, AnswerTruncated, AnswerMalformed, NoModel)
+    for error in (
+        ProviderUnavailable,
+        ProviderRateLimited,
+        ProviderRefused,
+        AnswerTruncated,
+        AnswerMalformed,
+        NoModel,
+        TemplateInvalid,
+        Internal,
+    )
 }
-"""Failures that a call's record answers with when it is asked again, by reason."""
+"""Failures that a call's record answers with when it is asked again, by reason: each ends the request id, so that
+whoever wants another try sends another one."""

@@ -1,6 +1,8 @@
 """Every query of the ai service outside the standard methods: the calls' records, and prompt overrides."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,9 +19,21 @@ call, model, override = table_of(AiCall), table_of(AiModel), table_of(PromptOver
 _LEASE = sa.func.now() + sa.func.make_interval(0, 0, 0, 0, 0, 0, IN_FLIGHT_S)
 
 
-def open_record(tx: Transaction, request_id: str, values: Mapping[str, Any]) -> UUID | None:
-    """Insert a call's record as in flight, or take over one whose process died; None when another process has it, or
-    it has ended."""
+@dataclass(frozen=True)
+class Held:
+    """A record that this process holds until its lease ends; the lease is also the fence of its closing."""
+
+    id: UUID
+    lease_until: datetime
+
+
+def open_record(tx: Transaction, request_id: str, values: Mapping[str, Any]) -> Held | None:
+    """Insert a call's record as in flight, or take over one of the same digest whose process died.
+
+    Returns:
+        What was opened, or None when the request id is taken: another process has it, it has ended, or it asks
+        something else.
+    """
     row = {
         "account_id": tx.tenant.account_id,
         "site_id": tx.tenant.site_id,
@@ -30,12 +44,17 @@ def open_record(tx: Transaction, request_id: str, values: Mapping[str, Any]) -> 
         **values,
     }
     statement = insert(call).values(row)
-    abandoned = sa.and_(call.c.status == "in_flight", call.c.lease_until < sa.func.now())
+    abandoned = sa.and_(
+        call.c.status == "in_flight",
+        call.c.lease_until < sa.func.now(),
+        call.c.digest == values["digest"],
+        call.c.site_id == tx.tenant.site_id,  # or the policies would make an error of another site's request id
+    )
     taken = statement.on_conflict_do_update(
         index_elements=["account_id", "request_id"], set_={"lease_until": _LEASE}, where=abandoned
     )
-    opened = tx.one(taken.returning(call.c.id))
-    return opened.id if opened else None
+    opened = tx.one(taken.returning(call.c.id, call.c.lease_until))
+    return Held(opened.id, opened.lease_until) if opened else None
 
 
 def read_record(tx: Transaction, request_id: str) -> sa.Row[Any] | None:
@@ -43,9 +62,10 @@ def read_record(tx: Transaction, request_id: str) -> sa.Row[Any] | None:
     return tx.one(sa.select(call).where(call.c.request_id == request_id))
 
 
-def close_record(tx: Transaction, call_id: UUID, values: Mapping[str, Any]) -> None:
-    """Write how a call ended."""
-    tx.execute(sa.update(call).where(call.c.id == call_id).values(dict(values)))
+def close_record(tx: Transaction, held: Held, values: Mapping[str, Any]) -> bool:
+    """Write how a call ended, unless another process has taken it over meanwhile; return whether it was written."""
+    mine = (call.c.id == held.id, call.c.status == "in_flight", call.c.lease_until == held.lease_until)
+    return tx.execute(sa.update(call).where(*mine).values(dict(values))).rowcount == 1
 
 
 def read_override(tx: Transaction, template: str) -> str | None:

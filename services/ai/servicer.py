@@ -32,14 +32,16 @@ class AiServicer(ai_service_pb2_grpc.AiServiceServicer):
         self, request: ai_service_pb2.CompleteRequest, context: grpc.ServicerContext
     ) -> ai_service_pb2.CompleteResponse:
         """Have a model write."""
-        answer = self._calls.complete(call.tenant(), request.request_id, translate.text_job(request.job))
+        answer = self._calls.complete(
+            call.tenant(), translate.request_id(request.request_id), translate.text_job(request.job)
+        )
         return ai_service_pb2.CompleteResponse(answer=translate.answer(answer))
 
     def GenerateImage(
         self, request: ai_service_pb2.GenerateImageRequest, context: grpc.ServicerContext
     ) -> ai_service_pb2.GenerateImageResponse:
         """Have a model draw."""
-        answer = self._calls.draw(call.tenant(), request.request_id, translate.image(request.job))
+        answer = self._calls.draw(call.tenant(), translate.request_id(request.request_id), translate.image(request.job))
         return ai_service_pb2.GenerateImageResponse(answer=translate.answer(answer))
 
     def Embed(
@@ -48,7 +50,9 @@ class AiServicer(ai_service_pb2_grpc.AiServiceServicer):
         """Turn texts into vectors."""
         if len(request.texts) > TEXTS_MAX:
             raise InvalidArgument.field("texts", f"must be at most {TEXTS_MAX}")
-        vectors, origin = self._calls.embed(call.tenant(), request.request_id, list(request.texts))
+        vectors, origin = self._calls.embed(
+            call.tenant(), translate.request_id(request.request_id), list(request.texts)
+        )
         return ai_service_pb2.EmbedResponse(
             embeddings=[ai_service_pb2.Embedding(values=vector) for vector in vectors],
             provenance=translate.provenance(origin),

@@ -1,23 +1,25 @@
 """Between the ai service's protos and its rules."""
 
-import json
+import re
 from typing import Any
 
 from igny8.common.v1 import functions_pb2
 
 from chassis.errors import InvalidArgument
 from chassis.work import Answer, ImageSpec, Provenance
-from services.ai.usecases.calls import TextJob
+from services.ai.domain import one_line, schema_problem, strict_json
+from services.ai.usecases import TextJob
 
 IMAGE_SIDE_LEAST, IMAGE_SIDE_MOST = 64, 4096
 OUTPUT_TOKENS_MAX = 64_000
+_REQUEST_ID = re.compile(r"[\x21-\x7e]{1,200}\Z")
 
 
 def text_job(job: functions_pb2.AiJob) -> TextJob:
     """Return the text that a job wants.
 
     Raises:
-        InvalidArgument: its JSON is not JSON, or its limit is out of bounds.
+        InvalidArgument: its JSON is not JSON or its schema not readable, or its limit is out of bounds.
     """
     if not 1 <= job.max_output_tokens <= OUTPUT_TOKENS_MAX:
         raise InvalidArgument.field("job.max_output_tokens", f"must be from 1 to {OUTPUT_TOKENS_MAX}")
@@ -25,7 +27,7 @@ def text_job(job: functions_pb2.AiJob) -> TextJob:
         job.template,
         _object("job.variables_json", job.variables_json),
         job.prompt_override,
-        _object("job.answer_schema_json", job.answer_schema_json),
+        _schema("job.answer_schema_json", job.answer_schema_json),
         job.max_output_tokens,
     )
 
@@ -62,11 +64,30 @@ def provenance(origin: Provenance) -> functions_pb2.Provenance:
     return functions_pb2.Provenance(**origin.__dict__)
 
 
+def request_id(value: str) -> str:
+    """Return a request id that the record can be found by and a provider can be given as a header.
+
+    Raises:
+        InvalidArgument: it is too long, or holds anything but printable ASCII.
+    """
+    if not _REQUEST_ID.match(value):
+        raise InvalidArgument.field("request_id", "must be 1 to 200 printable ASCII characters without blanks")
+    return value
+
+
 def _object(field: str, text: str) -> dict[str, Any]:
     try:
-        value = json.loads(text or "{}")
+        value = strict_json(text or "{}")
     except ValueError as error:
-        raise InvalidArgument.field(field, "must be a JSON object") from error
+        raise InvalidArgument.field(field, f"must be a JSON object: {one_line(str(error), 200)}") from error
     if not isinstance(value, dict):
         raise InvalidArgument.field(field, "must be a JSON object")
     return value
+
+
+def _schema(field: str, text: str) -> dict[str, Any]:
+    schema = _object(field, text)
+    problem = schema_problem(schema)
+    if problem:
+        raise InvalidArgument.field(field, one_line(problem, 200))
+    return schema

@@ -1,21 +1,34 @@
-"""An OpenAI-compatible server through the `openai` package: chat completions, images, embeddings."""
+"""An OpenAI-compatible server through the `openai` package: chat completions, images, embeddings.
 
-import io
-from base64 import b64decode
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+The package builds its objects without looking whether the server sent what they need, waits for every single byte as
+long as for the whole answer, and reads answers of any size. So an answer is read here: to its end or to the deadline,
+up to a size, as JSON whose shape is checked where it is used.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
+import httpx2
 import openai
-from PIL import Image
 
+from chassis.clock import Clock
 from services.ai.config import Endpoint
-from services.ai.domain import Completion, Picture, Usage
-from services.ai.errors import AnswerTruncated, ProviderRateLimited, ProviderRefused, ProviderUnavailable
+from services.ai.domain import Completion, Ending, Picture, Usage, one_line
+from services.ai.errors import ProviderUnavailable
 from services.ai.prompts import Message
+from services.ai.providers.faults import Faults
+from services.ai.providers.pictures import PictureUnreadable, fitted
 
-_SIZES = ((1536, 1024), (1024, 1536), (1024, 1024))  # what image models offer; the nearest shape is asked for
-_HTTP_SERVER_ERROR = 500
+PROVIDER = "openai"
+CONNECT_S = 10.0
+BYTES_MAX = 64 << 20  # a picture of PIXELS_MAX stays below it in base64
+_COUNT_MAX = 2**53
+_NAME_CHARS = 200
+_ENDINGS = {"length": Ending.CUT_OFF, "content_filter": Ending.REFUSED}
+_SHAPES = ((1536, 1024), (1024, 1536), (1024, 1024))
+_DALL_E_3_SHAPES = ((1792, 1024), (1024, 1792), (1024, 1024))
 
 
 class OpenAiCompatible:
@@ -25,13 +38,26 @@ class OpenAiCompatible:
         endpoint: the model, where it is, and its key.
         timeout_s: seconds that one call may take. The package's own retries are off: the engine tries again, and pays
             for what it asked.
+        clock: measures them.
     """
 
-    def __init__(self, endpoint: Endpoint, timeout_s: float) -> None:
-        self._model = endpoint.model
-        self._client = openai.OpenAI(
-            base_url=endpoint.base_url, api_key=endpoint.api_key, timeout=timeout_s, max_retries=0
+    def __init__(self, endpoint: Endpoint, timeout_s: float, clock: Clock) -> None:
+        self._model, self._timeout_s, self._clock = endpoint.model, timeout_s, clock
+        self._faults = Faults(endpoint, clock)
+        host = urlsplit(endpoint.base_url).hostname or ""
+        # OpenAI's newer models refuse the older name; servers of one's own may know no other.
+        self._limit_name = (
+            "max_completion_tokens" if host.endswith(("openai.com", "openai.azure.com")) else "max_tokens"
         )
+        self._client = openai.OpenAI(
+            base_url=endpoint.base_url,
+            api_key=endpoint.api_key,
+            max_retries=0,
+            timeout=httpx2.Timeout(timeout_s, connect=min(CONNECT_S, timeout_s)),
+            # a server that sends us elsewhere is a wrong setting, and elsewhere must not see the prompts
+            http_client=openai.DefaultHttpxClient(follow_redirects=False),
+        )
+        self._streamed = self._client.with_streaming_response
 
     def complete(
         self,
@@ -43,108 +69,104 @@ class OpenAiCompatible:
         request_id: str,
     ) -> Completion:
         """Return what the model wrote, as JSON of the schema where the server enforces it."""
-        form: Any = {"type": "json_schema", "json_schema": {"name": template, "schema": dict(schema), "strict": False}}
-        with _faults():
-            answer = self._client.chat.completions.create(
-                model=self._model,
-                messages=[{"role": message.role, "content": message.content} for message in messages],  # type: ignore[misc]  # the role is one of theirs
-                response_format=form if schema else {"type": "json_object"},
-                max_tokens=max_output_tokens,
-                extra_headers={"Idempotency-Key": request_id},
-            )
-        if not answer.choices:
-            raise ProviderUnavailable("The provider answered without a choice; it is asked again.")
-        choice = answer.choices[0]
-        if choice.finish_reason == "length":
-            raise AnswerTruncated(f"The model's answer was cut off at {max_output_tokens} tokens.")
-        if choice.finish_reason == "content_filter" or choice.message.refusal:
-            raise ProviderRefused("The model refused to answer; change the item's words or its prompt.")
-        usage = answer.usage
-        counted = Usage(usage.prompt_tokens, usage.completion_tokens) if usage else Usage()
-        return Completion(choice.message.content or "", "openai", answer.model or self._model, counted)
+        form = {"type": "json_schema", "json_schema": {"name": template, "schema": dict(schema), "strict": False}}
+        body = {
+            "messages": [{"role": message.role, "content": message.content} for message in messages],
+            "response_format": form if schema else {"type": "json_object"},
+            self._limit_name: max_output_tokens,
+        }
+        answer = self._ask(self._streamed.chat.completions.create, body, request_id)
+        choice = _first(answer, "choices")
+        message = choice.get("message")
+        if not isinstance(message, dict):
+            raise self._faults.unreadable("it has no choices[0].message")
+        text, refusal = message.get("content"), message.get("refusal")
+        ending = Ending.REFUSED if refusal else _ENDINGS.get(str(choice.get("finish_reason")), Ending.COMPLETE)
+        return Completion(text if isinstance(text, str) else "", PROVIDER, self._named(answer), _usage(answer), ending)
 
     def draw(self, prompt: str, width: int, height: int, title: str, request_id: str) -> Picture:  # noqa: ARG002 - models set type badly
         """Return what the model drew, cut to the size that was asked for."""
-        nearest = min(_SIZES, key=lambda size: abs(size[0] / size[1] - width / height))
-        with _faults():
-            answer = self._client.images.generate(
-                model=self._model,
-                prompt=prompt,
-                n=1,
-                size=f"{nearest[0]}x{nearest[1]}",
-                response_format="b64_json",
-                extra_headers={"Idempotency-Key": request_id},
-            )
-        encoded = answer.data[0].b64_json if answer.data else None
-        if not encoded:
-            raise ProviderUnavailable("The provider answered without a picture; it is asked again.")
-        return Picture(_fitted(b64decode(encoded), width, height), "image/png", width, height, "openai", self._model)
+        shapes = _DALL_E_3_SHAPES if self._model == "dall-e-3" else _SHAPES
+        nearest = min(shapes, key=lambda size: abs(size[0] / size[1] - width / height))
+        body: dict[str, Any] = {"prompt": prompt, "n": 1, "size": f"{nearest[0]}x{nearest[1]}"}
+        if not self._model.startswith(("gpt-image", "chatgpt-image")):  # they refuse it, and answer in base64 anyway
+            body["response_format"] = "b64_json"
+        answer = self._ask(self._streamed.images.generate, body, request_id)
+        encoded = _first(answer, "data").get("b64_json")
+        if not isinstance(encoded, str):
+            raise self._faults.unreadable("it has no data[0].b64_json")
+        try:
+            data = fitted(encoded, width, height)
+        except PictureUnreadable as error:
+            raise ProviderUnavailable(f"The provider's picture cannot be used: {error}.") from error
+        return Picture(data, "image/png", width, height, PROVIDER, self._model)
 
     def embed(self, texts: Sequence[str], request_id: str) -> tuple[list[list[float]], str, Usage]:
         """Return one vector a text."""
-        with _faults():
-            answer = self._client.embeddings.create(
-                model=self._model, input=list(texts), extra_headers={"Idempotency-Key": request_id}
-            )
-        vectors = [list(item.embedding) for item in sorted(answer.data, key=lambda item: item.index)]
-        if len(vectors) != len(texts):
-            raise ProviderUnavailable("The provider answered with another number of vectors; it is asked again.")
-        return vectors, answer.model, Usage(answer.usage.prompt_tokens)
+        body = {"input": list(texts), "encoding_format": "float"}
+        answer = self._ask(self._streamed.embeddings.create, body, request_id)
+        try:
+            items = sorted(answer["data"], key=lambda item: int(item["index"]))
+            vectors = [[float(part) for part in item["embedding"]] for item in items]
+        except (LookupError, TypeError, ValueError) as error:
+            raise self._faults.unreadable("it has no data with index and embedding") from error
+        return vectors, self._named(answer), _usage(answer)
+
+    def close(self) -> None:
+        """Close the connections to the server."""
+        self._client.close()
+
+    def _ask(self, method: Callable[..., Any], body: Mapping[str, Any], request_id: str) -> dict[str, Any]:
+        """Return a server's answer, a JSON object.
+
+        Raises:
+            ProviderUnavailable, ProviderRateLimited, ProviderRefused: as their names say.
+        """
+        until = self._clock.monotonic() + self._timeout_s
+        headers = {"Idempotency-Key": request_id}
+        with (
+            self._faults.translated(),
+            method(model=self._model, extra_headers=headers, **body) as response,
+        ):
+            text = self._read(response, until)
+        try:
+            answer = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise self._faults.unreadable("it is not JSON") from error
+        if not isinstance(answer, dict):
+            raise self._faults.unreadable("it is not an object")
+        return answer
+
+    def _read(self, response: Any, until: float) -> bytes:
+        whole = bytearray()
+        for chunk in response.iter_bytes():
+            whole += chunk
+            if len(whole) > BYTES_MAX:
+                raise ProviderUnavailable(f"The provider's answer is larger than {BYTES_MAX >> 20} MB.")
+            if self._clock.monotonic() > until:
+                raise ProviderUnavailable(f"The provider did not finish its answer within {self._timeout_s:g} seconds.")
+        return bytes(whole)
+
+    def _named(self, answer: Mapping[str, Any]) -> str:
+        """Return the model's name as the server reports it, else as it is configured."""
+        name = answer.get("model")
+        return (one_line(name, _NAME_CHARS) if isinstance(name, str) else "") or self._model
 
 
-def _fitted(data: bytes, width: int, height: int) -> bytes:
-    """Return a picture scaled to cover the size and cut to it around its middle, as PNG.
-
-    Raises:
-        ProviderUnavailable: it is no picture.
-    """
-    try:
-        with Image.open(io.BytesIO(data)) as opened:
-            picture = opened.convert("RGB")
-    except (OSError, ValueError) as error:
-        raise ProviderUnavailable("The provider's picture cannot be read; it is asked again.") from error
-    scale = max(width / picture.width, height / picture.height)
-    size = (max(width, round(picture.width * scale)), max(height, round(picture.height * scale)))
-    left, top = (size[0] - width) // 2, (size[1] - height) // 2
-    cut = picture.resize(size).crop((left, top, left + width, top + height))
-    out = io.BytesIO()
-    cut.save(out, "PNG", optimize=True)
-    return out.getvalue()
+def _first(answer: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Return the first object of a list in an answer; an empty one, which holds nothing that is asked for, when there
+    is none."""
+    items = answer.get(name)
+    first = items[0] if isinstance(items, list) and items else None
+    return first if isinstance(first, dict) else {}
 
 
-@contextmanager
-def _faults() -> Iterator[None]:
-    """Turn the package's errors into ours.
-
-    llama.cpp's server sometimes answers 500 in prose for an answer it could not finish: worth another try like any 5xx.
-    """
-    try:
-        yield
-    except openai.RateLimitError as error:
-        raise ProviderRateLimited(
-            "The provider asks to wait.", retry_after_s=_retry_after(error.response.headers.get("retry-after"))
-        ) from error
-    except (openai.APITimeoutError, openai.APIConnectionError) as error:
-        raise ProviderUnavailable("The provider cannot be reached; check AI_BASE_URL if it stays so.") from error
-    except openai.APIStatusError as error:
-        if error.status_code >= _HTTP_SERVER_ERROR:
-            raise ProviderUnavailable(f"The provider failed with {error.status_code}; it is asked again.") from error
-        raise ProviderRefused(_refusal(error)) from error
-    except (openai.APIError, ValueError) as error:
-        raise ProviderUnavailable(f"The provider's answer cannot be read: {type(error).__name__}.") from error
+def _usage(answer: Mapping[str, Any]) -> Usage:
+    counted = answer.get("usage")
+    if not isinstance(counted, dict):
+        return Usage()
+    return Usage(_count(counted.get("prompt_tokens")), _count(counted.get("completion_tokens")))
 
 
-def _refusal(error: openai.APIStatusError) -> str:
-    what = f"The provider refused the call with {error.status_code}: {error.message[:300]}"
-    if error.status_code in {401, 403}:
-        return f"{what} Check AI_API_KEY."
-    if error.status_code == 404:  # noqa: PLR2004 - not found
-        return f"{what} Check AI_BASE_URL and the model's name."
-    return what
-
-
-def _retry_after(header: str | None) -> float:
-    try:
-        return min(max(float(header or 1.0), 0.0), 300.0)
-    except ValueError:
-        return 5.0
+def _count(value: object) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _COUNT_MAX else 0

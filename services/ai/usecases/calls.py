@@ -1,13 +1,13 @@
 """One call: open its record, ask the provider with no transaction open, close the record.
 
 The same request id again is answered from the record: the answer if there is one, the failure if it failed, and "in
-flight" while another process is at it. A record whose process died is taken over when its lease has run out.
+flight" while another process is at it. A record whose process died is taken over when its lease has run out; should
+the first process only have slept, its closing finds another lease and changes nothing.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
-from uuid import UUID
 
 from chassis.clock import Clock
 from chassis.database import Database
@@ -16,10 +16,21 @@ from chassis.objects import ObjectStore
 from chassis.tenancy import Tenant
 from chassis.work import Answer, ImageSpec, Provenance
 from services.ai import prompts, repository
-from services.ai.domain import Usage, cost_micros, parse_answer, request_digest
+from services.ai.domain import (
+    Usage,
+    cost_micros,
+    one_line,
+    pack_vectors,
+    request_digest,
+    unit_vectors,
+    unpack_vectors,
+    usable_text,
+)
 from services.ai.errors import STORED, CallInFlight, NoModel, TemplateInvalid
-from services.ai.offline.facts import OfflineError
 from services.ai.providers import EmbeddingProvider, ImageProvider, TextProvider
+from services.ai.repository import Held
+
+ERROR_CHARS = 2000
 
 
 @dataclass(frozen=True)
@@ -43,14 +54,24 @@ class TextJob:
 
 
 @dataclass(frozen=True)
-class _Done:
-    """What a provider's answer comes to: what is stored, and what it took."""
+class _Spent:
+    """What a provider did: counted whether or not its answer can be used.
 
-    answer: dict[str, Any]
+    Args:
+        provider: who.
+        model: its name.
+        kind: of the model.
+        usage: what was counted.
+        answer: makes of it what is stored, or raises why it cannot be used.
+        template_version: digest of the prompt's text.
+    """
+
     provider: str
     model: str
     kind: str
     usage: Usage
+    answer: Callable[[], dict[str, Any]]
+    template_version: str = ""
 
 
 class Calls:
@@ -72,143 +93,117 @@ class Calls:
         Raises:
             Fault: as `services.ai.errors` draws them, or RequestIdReused.
         """
-        template = self._template(tenant, job)
-        messages = _rendered(template, job.variables)
-        asked = {"template": job.template, "variables": job.variables, "version": template.version}
+        own = job.prompt_override or self._override(tenant, job.template)
 
-        def ask() -> _Done:
+        def ask() -> _Spent:
+            template = _template(job.template, own)
+            messages = _rendered(template, job.variables)
             made = self._providers.text.complete(
                 job.template, job.variables, messages, job.schema, job.max_output_tokens, request_id
             )
-            return _Done({"text": parse_answer(made.text, job.schema)}, made.provider, made.model, "text", made.usage)
 
-        return self._once(tenant, request_id, template.name, template.version, asked, ask)
+            def answer() -> dict[str, Any]:
+                return {"text": usable_text(made, job.schema)}
+
+            return _Spent(made.provider, made.model, "text", made.usage, answer, template.version)
+
+        return _answer(self._once(tenant, request_id, job.template, asdict(job), ask))
 
     def draw(self, tenant: Tenant, request_id: str, image: ImageSpec) -> Answer:
-        """Have a model draw; the picture goes to the object store. Raises as `complete`."""
+        """Have a model draw; the picture lies whole in the object store before its record says so. Raises as
+        `complete`."""
         key = f"images/{tenant.account_id}/{tenant.site_id}/{request_digest(request_id)[:40]}.png"
 
-        def ask() -> _Done:
+        def ask() -> _Spent:
             picture = self._providers.image.draw(image.prompt, image.width, image.height, image.title, request_id)
-            self._objects.put(key, picture.data)
-            answer = {
-                "object_key": key,
-                "mime_type": picture.mime_type,
-                "width": picture.width,
-                "height": picture.height,
-            }
-            return _Done(answer, picture.provider, picture.model, "image", Usage(images=1))
 
-        return self._once(tenant, request_id, "generate_image", "", asdict(image), ask)
+            def answer() -> dict[str, Any]:
+                self._objects.put(key, picture.data)
+                size = {"width": picture.width, "height": picture.height}
+                return {"object_key": key, "mime_type": picture.mime_type, **size}
+
+            return _Spent(picture.provider, picture.model, "image", Usage(images=1), answer)
+
+        return _answer(self._once(tenant, request_id, "generate_image", asdict(image), ask))
 
     def embed(self, tenant: Tenant, request_id: str, texts: Sequence[str]) -> tuple[list[list[float]], Provenance]:
-        """Turn texts into vectors. Raises as `complete`."""
+        """Turn texts into vectors of length one. Raises as `complete`."""
         provider = self._providers.embedding
         if provider is None:
             raise NoModel("No embedding model is configured; set AI_EMBEDDING_MODEL, or cluster without embeddings.")
 
-        def ask() -> _Done:
+        def ask() -> _Spent:
             vectors, model, usage = provider.embed(texts, request_id)
-            return _Done({"vectors": vectors}, "openai", model, "embedding", usage)
 
-        record = self._record(tenant, request_id, "embed", "", {"texts": list(texts)}, ask)
-        return record["vectors"], _provenance(record)
+            def answer() -> dict[str, Any]:
+                return {"vectors": pack_vectors(unit_vectors(vectors, len(texts)))}
+
+            return _Spent("openai", model, "embedding", usage, answer)
+
+        stored = self._once(tenant, request_id, "embed", {"texts": list(texts)}, ask)
+        return unpack_vectors(stored["vectors"]), _provenance(stored)
 
     def _once(
-        self,
-        tenant: Tenant,
-        request_id: str,
-        template: str,
-        version: str,
-        asked: Mapping[str, Any],
-        ask: Callable[[], _Done],
-    ) -> Answer:
-        stored = self._record(tenant, request_id, template, version, asked, ask)
-        names = ("text", "object_key", "mime_type", "width", "height")
-        return Answer(**{name: stored[name] for name in names if name in stored}, provenance=_provenance(stored))
-
-    def _record(
-        self,
-        tenant: Tenant,
-        request_id: str,
-        template: str,
-        version: str,
-        asked: Mapping[str, Any],
-        ask: Callable[[], _Done],
+        self, tenant: Tenant, request_id: str, template: str, asked: Mapping[str, Any], ask: Callable[[], _Spent]
     ) -> dict[str, Any]:
-        digest = request_digest(template, version, asked)
-        values = {
-            "digest": digest,
-            "template": template,
-            "template_version": version,
-            "request": dict(asked),
-        }
+        """Ask unless the request id has a record; return what is stored. The digest is of what the caller sent: a
+        template that changes between two tries does not make them two calls."""
+        digest = request_digest(template, asked)
+        values = {"digest": digest, "template": template, "request": dict(asked)}
         with self._database.transaction(tenant) as tx:
-            call_id = repository.open_record(tx, request_id, values)
-            known = None if call_id else repository.read_record(tx, request_id)
-        if call_id is None:
+            held = repository.open_record(tx, request_id, values)
+            known = None if held else repository.read_record(tx, request_id)
+        if held is None:
             return _known(known, digest)
-        return self._ask(tenant, call_id, template, version, ask)
+        stored = self._ask(tenant, held, template, ask)
+        if stored is None:  # taken over by another process after this one had been paused for longer than the lease
+            with self._database.transaction(tenant) as tx:
+                return _known(repository.read_record(tx, request_id), digest)
+        return stored
 
-    def _ask(
-        self, tenant: Tenant, call_id: UUID, template: str, version: str, ask: Callable[[], _Done]
-    ) -> dict[str, Any]:
-        started = self._clock.monotonic()
+    def _ask(self, tenant: Tenant, held: Held, template: str, ask: Callable[[], _Spent]) -> dict[str, Any] | None:
+        """Ask, and close the record; return what was stored, or None when the record was no longer ours."""
+        started, spent = self._clock.monotonic(), None
         try:
-            done = ask()
-        except (Fault, OfflineError) as error:
-            fault = error if isinstance(error, Fault) else TemplateInvalid(str(error))
-            ended = {
-                "status": "failed",
-                "error_reason": fault.reason,
-                "error": fault.message,
-                "duration_ms": self._since(started),
-            }
-            self._close(tenant, call_id, ended)
+            spent = ask()
+            answer = spent.answer() | {"provenance": asdict(_origin(held, template, spent))}
+        except Exception as error:  # whatever it was: a record must not stay in flight for what nobody does any more
+            fault = _as_recorded(error)
+            failed = {"status": "failed", "error_reason": fault.reason, "error": one_line(fault.message, ERROR_CHARS)}
+            self._close(tenant, held, spent, started, failed)
             raise fault from error
-        answer = done.answer | {
-            "provenance": asdict(
-                Provenance(
-                    str(call_id),
-                    done.provider,
-                    done.model,
-                    template,
-                    version,
-                    done.usage.input_tokens,
-                    done.usage.output_tokens,
-                )
-            )
-        }
-        with self._database.transaction(tenant) as tx:
-            prices = repository.read_prices(tx, done.provider, done.model, done.kind)
-            values = {
-                "status": "succeeded",
-                "answer": answer,
-                "provider": done.provider,
-                "model": done.model,
-                "input_tokens": done.usage.input_tokens,
-                "output_tokens": done.usage.output_tokens,
-                "cost_micros": cost_micros(done.usage, *prices),
-                "duration_ms": self._since(started),
-            }
-            repository.close_record(tx, call_id, values)
-        return answer
+        return answer if self._close(tenant, held, spent, started, {"status": "succeeded", "answer": answer}) else None
 
-    def _close(self, tenant: Tenant, call_id: UUID, values: Mapping[str, Any]) -> None:
+    def _close(
+        self, tenant: Tenant, held: Held, spent: _Spent | None, started: float, ended: Mapping[str, Any]
+    ) -> bool:
+        values = dict(ended) | {"duration_ms": round((self._clock.monotonic() - started) * 1000)}
         with self._database.transaction(tenant) as tx:
-            repository.close_record(tx, call_id, values)
+            if spent is not None:
+                prices = repository.read_prices(tx, spent.provider, spent.model, spent.kind)
+                values |= {
+                    "provider": spent.provider,
+                    "model": spent.model,
+                    "template_version": spent.template_version,
+                    "input_tokens": spent.usage.input_tokens,
+                    "output_tokens": spent.usage.output_tokens,
+                    "cost_micros": cost_micros(spent.usage, *prices),
+                }
+            return repository.close_record(tx, held, values)
 
-    def _template(self, tenant: Tenant, job: TextJob) -> prompts.Template:
-        """Return the template that counts: the item's own, the account's, the platform's."""
+    def _override(self, tenant: Tenant, template: str) -> str | None:
+        """Return the account's own text. Read before the record is opened: a database that fails here leaves nothing
+        in flight."""
         with self._database.transaction(tenant) as tx:
-            own = job.prompt_override or repository.read_override(tx, job.template)
-        try:
-            return prompts.override(job.template, own) if own else prompts.load(job.template)
-        except prompts.PromptError as error:
-            raise TemplateInvalid.field("job.template", str(error)) from error
+            return repository.read_override(tx, template)
 
-    def _since(self, started: float) -> int:
-        return round((self._clock.monotonic() - started) * 1000)
+
+def _template(name: str, own: str | None) -> prompts.Template:
+    """Return the template that counts: the item's own, else the account's, else the platform's."""
+    try:
+        return prompts.override(name, own) if own else prompts.load(name)
+    except prompts.PromptError as error:
+        raise TemplateInvalid.field("job.template", str(error)) from error
 
 
 def _rendered(template: prompts.Template, variables: Mapping[str, Any]) -> list[prompts.Message]:
@@ -218,18 +213,41 @@ def _rendered(template: prompts.Template, variables: Mapping[str, Any]) -> list[
         raise TemplateInvalid.field("job.variables_json", str(error)) from error
 
 
+def _as_recorded(error: Exception) -> Fault:
+    """Return the failure that a record can answer with again; anything unforeseen is a fault of ours."""
+    if isinstance(error, Fault) and error.reason in STORED:
+        return error
+    return Internal("Something went wrong on our side while a model was asked; ask again with a new request id.")
+
+
 def _known(record: Any, digest: str) -> dict[str, Any]:
-    if record is None:
-        raise Internal("A call's record is neither ours nor anybody's.")
-    if record.digest != digest:
+    if record is None or record.digest != digest:  # None: it is another site's of this account
         raise RequestIdReused("The request id was used for another call; send a new one.")
     if record.status == "succeeded":
         answer: dict[str, Any] = record.answer
         return answer
     if record.status == "failed":
-        raise STORED.get(record.error_reason, TemplateInvalid)(record.error)
+        raise STORED.get(record.error_reason, Internal)(record.error)
     raise CallInFlight("The same call is under way; ask again in a moment.", retry_after_s=1.0)
 
 
+def _origin(held: Held, template: str, spent: _Spent) -> Provenance:
+    usage = spent.usage
+    return Provenance(
+        str(held.id),
+        spent.provider,
+        spent.model,
+        template,
+        spent.template_version,
+        usage.input_tokens,
+        usage.output_tokens,
+    )
+
+
+def _answer(stored: Mapping[str, Any]) -> Answer:
+    names = ("text", "object_key", "mime_type", "width", "height")
+    return Answer(**{name: stored[name] for name in names if name in stored}, provenance=_provenance(stored))
+
+
 def _provenance(stored: Mapping[str, Any]) -> Provenance:
-    return replace(Provenance(), **stored["provenance"])
+    return Provenance(**stored["provenance"])
