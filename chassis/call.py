@@ -10,6 +10,7 @@ from chassis.tenancy import Tenant
 
 _passport: ContextVar[Passport | None] = ContextVar("passport", default=None)
 _request_id: ContextVar[str] = ContextVar("request_id", default="")
+_in_transaction: ContextVar[bool] = ContextVar("in_transaction", default=False)
 
 
 def passport() -> Passport:
@@ -43,3 +44,23 @@ def serving(whose: Passport | None, request_id: str) -> Iterator[None]:
     finally:
         _passport.reset(first)
         _request_id.reset(second)
+
+
+@contextmanager
+def transaction() -> Iterator[None]:
+    """Say that this thread holds a database transaction open."""
+    token = _in_transaction.set(True)
+    try:
+        yield
+    finally:
+        _in_transaction.reset(token)
+
+
+def check_no_transaction() -> None:
+    """Check that no transaction is open, before a call to another service: it would hold locks for as long as that takes.
+
+    Raises:
+        RuntimeError: one is; commit before the call.
+    """
+    if _in_transaction.get():
+        raise RuntimeError("A call to another service inside a transaction; commit first.")

@@ -60,7 +60,9 @@ class Remote:
 
         Raises:
             Fault: as the other service raised it, or Unavailable.
+            RuntimeError: this thread holds a transaction open.
         """
+        call.check_no_transaction()
         metadata = metadata_for(self._issuer.mint(passport, self.name))
         until = time.monotonic() + deadline_s
         for pause in (*_RETRY_PAUSES_S, None):

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import CursorResult, Row
 from sqlalchemy.sql import Executable
 
+from chassis import call
 from chassis.ids import new_id
 from chassis.tenancy import Tenant
 
@@ -104,14 +105,14 @@ class Database:
     def transaction(self, tenant: Tenant) -> Iterator[Transaction]:
         """Open a transaction that sees one tenant's rows; never hold it across a call to another service."""
         self._refer(tenant)
-        with self.engine.begin() as connection:
+        with call.transaction(), self.engine.begin() as connection:
             _name_tenant(connection, tenant)
             yield Transaction(connection, tenant)
 
     @contextmanager
     def untenanted(self) -> Iterator[sa.Connection]:
         """Open a transaction without a tenant: for named look-ups, catalogues, and the sweep role."""
-        with self.engine.begin() as connection:
+        with call.transaction(), self.engine.begin() as connection:
             yield connection
 
     def close(self) -> None:

@@ -19,7 +19,7 @@ from grpc_reflection.v1alpha import reflection
 from grpc_status import rpc_status
 from igny8.common.v1 import access_pb2
 
-from chassis import call, wire
+from chassis import call, telemetry, wire
 from chassis.checks import check_request
 from chassis.errors import (
     DeadlineTooShort,
@@ -114,14 +114,16 @@ class Gatekeeper(grpc.ServerInterceptor):
         context: grpc.ServicerContext,
         method: str,
     ) -> Any:
-        with call.serving(None, str(headers.get("x-request-id", ""))):
+        with call.serving(None, str(headers.get("x-request-id", ""))), telemetry.measured(method) as outcome:
             try:
                 passport = self._admit(rule, headers, request, context)
                 check_request(request, creates=rule.creates)
                 with call.serving(passport, call.request_id()):
                     return inner(request, context)
             except Exception as error:
-                context.abort_with_status(rpc_status.to_status(wire.to_status(_as_fault(error, method))))
+                fault = _as_fault(error, method)
+                outcome.code = fault.code.name
+                context.abort_with_status(rpc_status.to_status(wire.to_status(fault)))
                 raise  # never reached: abort raises
 
     def _admit(self, rule: _Rule, headers: dict[str, Any], request: Message, context: grpc.ServicerContext) -> Passport:

@@ -42,6 +42,7 @@ class ServiceConfig:
     trust: Mapping[str, Trust] = field(repr=False)
     threads: int
     log_level: str
+    metrics_listen: str = ""
 
     @classmethod
     def read(cls, name: str, environment: Environment, *, threads: int = THREADS) -> "ServiceConfig":
@@ -65,6 +66,7 @@ class ServiceConfig:
             trust=trust,
             threads=environment.integer(f"{prefix}_THREADS", threads, least=1, most=1000),
             log_level=environment.text("LOG_LEVEL", "INFO"),
+            metrics_listen=environment.text(f"{prefix}_METRICS_LISTEN", "-").removeprefix("-"),
         )
 
     @property
@@ -187,6 +189,8 @@ def main(
 
 def _serve(name: str, built: Built) -> int:
     logging.set_up(name, built.config.log_level)
+    if built.config.metrics_listen:
+        telemetry.show(built.config.metrics_listen)
     server = Server(built.config.listen, built.offers, built.config.verifier, threads=built.config.threads)
     for part in built.beside:
         part.start()

@@ -17,7 +17,7 @@ from chassis.passport import Passport
 from services.orchestrator import clients
 from services.orchestrator.bells import Bells
 from services.orchestrator.clients import Peers
-from services.orchestrator.domain import LANES
+from services.orchestrator.domain import LANES, LEASE_S
 from services.orchestrator.engine import claims
 from services.orchestrator.passports import of_run
 
@@ -26,7 +26,12 @@ SWEEP_S = 1.0
 RELAY_S = 0.3
 SCRIBE_S = 1.0
 _BATCH = 200
-_RELAY_LOCK = 0x19A8_0002
+_TAKE_LEASE = sa.text(
+    "INSERT INTO lane (lane, rung_time) VALUES ('relay', now() + make_interval(secs => :lease))"
+    " ON CONFLICT (lane) DO UPDATE SET rung_time = now() + make_interval(secs => :lease)"
+    " WHERE lane.rung_time <= now() RETURNING 1"
+)
+_END_LEASE = sa.text("UPDATE lane SET rung_time = now() WHERE lane = 'relay' RETURNING 1")
 
 SUBSCRIPTIONS: Mapping[str, Sequence[str]] = {
     "identity.account_opened": ("billing",),
@@ -83,7 +88,7 @@ class Relay:
     """Carries facts.
 
     Args:
-        database: under the sweep role; its lock keeps one relay at work however many replicas there are.
+        database: under the sweep role; a lease in it keeps one relay at work however many replicas there are.
         peers: the other services.
     """
 
@@ -92,12 +97,18 @@ class Relay:
 
     def round(self) -> None:
         """Carry what lies in the outboxes now."""
-        with self._database.untenanted() as connection:
-            locked = connection.execute(sa.text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": _RELAY_LOCK})
-            if not locked.scalar_one():
-                return
+        if not self._set_lease(_TAKE_LEASE):
+            return
+        try:
             for source in SOURCES:
                 self._drain(source)
+        finally:
+            self._set_lease(_END_LEASE)
+
+    def _set_lease(self, statement: sa.TextClause) -> bool:
+        """Take or end the lease of the relay; no transaction is held while facts are carried."""
+        with self._database.untenanted() as connection:
+            return connection.execute(statement, {"lease": LEASE_S}).first() is not None
 
     def _drain(self, source: str) -> None:
         passport = Passport(frozenset({"engine"}))
