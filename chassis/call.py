@@ -57,7 +57,7 @@ def transaction() -> Iterator[None]:
 
 
 def check_no_transaction() -> None:
-    """Check that no transaction is open, before a call to another service: it would hold locks for as long as that takes.
+    """Check that no transaction is open before a call to another service: locks would last for as long as that takes.
 
     Raises:
         RuntimeError: one is; commit before the call.

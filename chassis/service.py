@@ -21,7 +21,7 @@ from typing import Protocol
 from igny8.common.v1 import events_service_pb2_grpc, functions_service_pb2_grpc
 from sqlalchemy.engine import make_url
 
-from chassis import logging
+from chassis import logging, telemetry
 from chassis.config import ConfigurationError, Environment
 from chassis.database import Database
 from chassis.outbox import Handler
