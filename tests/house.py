@@ -109,8 +109,14 @@ class House:
 
 
 @contextmanager
-def open_house(databases: TemplateDatabases, folder: Path) -> Iterator[House]:
-    """Open a house for the length of a `with` block, with fresh databases."""
+def open_house(databases: TemplateDatabases, folder: Path, **settings: str) -> Iterator[House]:
+    """Open a house for the length of a `with` block, with fresh databases.
+
+    Args:
+        databases: where its databases are made.
+        folder: where its objects, sites and runs lie.
+        settings: environment variables beside the usual ones: AI_BASE_URL="http://127.0.0.1:8081/v1".
+    """
     with ExitStack() as stack:
         urls = {name: stack.enter_context(databases.fresh(name)) for name in SERVICES}
         keys = {name: generate_key() for name in ("test", "orchestrator", "writer", "integration")}
@@ -125,6 +131,7 @@ def open_house(databases: TemplateDatabases, folder: Path) -> Iterator[House]:
             "SITES_ROOT": str(folder / "sites"),
             "SITES_BASE_URL": "http://sites.test",
             "OUTBOUND_ALLOW_LOOPBACK": "true",
+            **settings,
         }
         addresses: dict[str, str] = {}
         for name in SERVICES:
