@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import httpx2
 import openai
@@ -21,6 +21,7 @@ from services.ai.errors import ProviderRateLimited, ProviderRefused, ProviderUna
 
 RETRY_AFTER_S, RETRY_AFTER_MOST_S = 5.0, 300.0
 _SAID_CHARS = 300
+_SECRET_CHARS = 4  # less hides nothing and would tear words apart
 _SERVER_ERROR = 500
 _HINTS = {
     401: "Check {prefix}API_KEY.",
@@ -40,8 +41,11 @@ class Faults:
     def __init__(self, endpoint: Endpoint, clock: Clock) -> None:
         self._prefix, self._clock = endpoint.prefix, clock
         parts = urlsplit(endpoint.base_url)
-        secrets = (endpoint.api_key, endpoint.base_url, parts.netloc, parts.password or "", parts.query)
-        self._secrets = [secret for secret in secrets if len(secret) > 1]
+        host = parts.netloc.rpartition("@")[2]
+        inside = [value for _, value in parse_qsl(parts.query)]
+        secrets = {endpoint.api_key, endpoint.base_url, parts.password or "", host, parts.hostname or "", *inside}
+        longest_first = sorted(secrets, key=len, reverse=True)  # or a part of one would keep the rest from being found
+        self._secrets = [secret for secret in longest_first if len(secret) >= _SECRET_CHARS]
 
     @contextmanager
     def translated(self) -> Iterator[None]:

@@ -29,6 +29,8 @@ def fitted(encoded: str, width: int, height: int) -> bytes:
             if opened.width * opened.height > PIXELS_MAX:
                 raise PictureUnreadable(f"it has {opened.width} x {opened.height} pixels")
             picture = opened.convert("RGB")
+    except PictureUnreadable:
+        raise
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:  # SyntaxError: broken PNG chunks
         raise PictureUnreadable(f"it is no whole picture ({type(error).__name__})") from error
     out = io.BytesIO()

@@ -5,9 +5,13 @@ flight" while another process is at it. A record whose process died is taken ove
 the first process only have slept, its closing finds another lease and changes nothing.
 """
 
+import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
+
+import sqlalchemy as sa
 
 from chassis.clock import Clock
 from chassis.database import Database
@@ -30,7 +34,9 @@ from services.ai.errors import STORED, CallInFlight, NoModel, TemplateInvalid
 from services.ai.providers import EmbeddingProvider, ImageProvider, TextProvider
 from services.ai.repository import Held
 
+log = logging.getLogger(__name__)
 ERROR_CHARS = 2000
+_CLOSING_PAUSES_S = (0.2, 1.0, 3.0)
 
 
 @dataclass(frozen=True)
@@ -170,26 +176,40 @@ class Calls:
         except Exception as error:  # whatever it was: a record must not stay in flight for what nobody does any more
             fault = _as_recorded(error)
             failed = {"status": "failed", "error_reason": fault.reason, "error": one_line(fault.message, ERROR_CHARS)}
-            self._close(tenant, held, spent, started, failed)
-            raise fault from error
+            if self._close(tenant, held, spent, started, failed):
+                raise fault from error
+            log.warning("a call failed after its record was taken over", exc_info=error)
+            return None
         return answer if self._close(tenant, held, spent, started, {"status": "succeeded", "answer": answer}) else None
 
     def _close(
         self, tenant: Tenant, held: Held, spent: _Spent | None, started: float, ended: Mapping[str, Any]
     ) -> bool:
+        """Close the record if it is still ours; return whether it was. What a provider was paid for is not given up
+        because the database restarts or all of its connections are busy just now."""
         values = dict(ended) | {"duration_ms": round((self._clock.monotonic() - started) * 1000)}
+        for pause_s in _CLOSING_PAUSES_S:
+            try:
+                return self._write(tenant, held, spent, values)
+            except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
+                log.warning("a call's record could not be closed; again in %s s: %s", pause_s, type(error).__name__)
+            time.sleep(pause_s)
+        return self._write(tenant, held, spent, values)
+
+    def _write(self, tenant: Tenant, held: Held, spent: _Spent | None, values: Mapping[str, Any]) -> bool:
         with self._database.transaction(tenant) as tx:
-            if spent is not None:
-                prices = repository.read_prices(tx, spent.provider, spent.model, spent.kind)
-                values |= {
-                    "provider": spent.provider,
-                    "model": spent.model,
-                    "template_version": spent.template_version,
-                    "input_tokens": spent.usage.input_tokens,
-                    "output_tokens": spent.usage.output_tokens,
-                    "cost_micros": cost_micros(spent.usage, *prices),
-                }
-            return repository.close_record(tx, held, values)
+            if spent is None:
+                return repository.close_record(tx, held, values)
+            usage = spent.usage
+            counted = {
+                "provider": spent.provider,
+                "model": spent.model,
+                "template_version": spent.template_version,
+                "input_tokens": usage.input_tokens,
+                "output_tokens": usage.output_tokens,
+                "cost_micros": cost_micros(usage, *repository.read_prices(tx, spent.provider, spent.model, spent.kind)),
+            }
+            return repository.close_record(tx, held, {**values, **counted})
 
     def _override(self, tenant: Tenant, template: str) -> str | None:
         """Return the account's own text. Read before the record is opened: a database that fails here leaves nothing

@@ -147,13 +147,13 @@ def ai_urls(databases: TemplateDatabases) -> Iterator[ServiceUrls]:
 
 @pytest.fixture(scope="package")
 def serve(ai_urls: ServiceUrls, tmp_path_factory: pytest.TempPathFactory) -> Serve:
-    """`with serve(AI_MODEL="m", ...) as ai` is a service with these settings on the one database of these tests."""
+    """`with serve(AI_MODEL="m", ...) as ai`: a service with these settings, on one database unless given another."""
 
     @contextmanager
-    def serve(**settings: str) -> Iterator[Ai]:
+    def serve(urls: ServiceUrls = ai_urls, **settings: str) -> Iterator[Ai]:
         objects = tmp_path_factory.mktemp("objects")
-        built = build(Environment(_environment(ai_urls, objects) | settings))
-        database = Database(ai_urls.app, pool_size=2)
+        built = build(Environment(_environment(urls, objects) | settings))
+        database = Database(urls.app, pool_size=2)
         try:
             with serving("ai", built.offers, threads=16) as running:
                 yield Ai(running, database, objects, ai_service_pb2_grpc.AiServiceStub(running.channel))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -15,8 +16,9 @@ from openai.types.chat import ChatCompletion
 from PIL import Image
 
 from chassis.testing.model_server import ModelServer, Reply, chat, embeddings, failure, image
+from chassis.testing.postgres import TemplateDatabases
 from services.ai.offline.titlecard import draw
-from tests.integration.ai.conftest import FITS, KEY, SCHEMA, Account, a_job, a_picture, refused
+from tests.integration.ai.conftest import FITS, KEY, SCHEMA, Account, Serve, a_job, a_picture, refused
 
 OWN_TEXT = "# system\n\nThe account's own words.\n\n# user\n\nPropose {{count}} ideas. {{cluster}}"
 ITEM_TEXT = "# system\n\nThe item's own words.\n\n# user\n\nPropose {{count}} ideas. {{cluster}}"
@@ -89,6 +91,48 @@ class TestComplete:
         assert len(stub.asked) == 1
         assert customer.complete("step:1").text
         assert len(stub.asked) == 1
+
+
+class TestASleepingProcess:
+    """It wakes after its lease: another process has taken the record over and ended it."""
+
+    @pytest.mark.parametrize(
+        "late", [chat('{"title": "Late", "rank": 1}'), failure(500, "late")], ids=["answer", "failure"]
+    )
+    def test_answers_what_the_other_one_recorded(self, customer: Account, stub: ModelServer, late: Reply) -> None:
+        stub.will(replace(late, after_s=0.5), chat(FITS))
+        with ThreadPoolExecutor(1) as pool:
+            sleeper = pool.submit(customer.complete, "step:1")
+            wait_for(stub, requests=1)
+            customer.sql("UPDATE ai_call SET lease_until = now() - interval '1 second'")
+            answer = customer.complete("step:1")
+            assert sleeper.result() == answer
+        assert json.loads(answer.text) == json.loads(FITS)
+        assert customer.record().status == ai_pb2.AiCall.STATUS_SUCCEEDED
+
+
+class TestALostDatabase:
+    def test_does_not_lose_what_was_paid_for(
+        self, databases: TemplateDatabases, serve: Serve, stub: ModelServer
+    ) -> None:
+        stub.asked.clear()
+        stub.will(replace(chat(FITS), after_s=0.3))
+        with databases.fresh("ai") as urls, serve(urls, AI_MODEL="m", AI_BASE_URL=stub.base_url) as ai:
+            customer = ai.account()
+            with ThreadPoolExecutor(1) as pool:
+                call = pool.submit(customer.complete, "step:1")
+                wait_for(stub, requests=1)
+                others = "datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()"
+                assert customer.sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")  # noqa: S608 - a constant
+                assert json.loads(call.result().text) == json.loads(FITS)
+            assert customer.record().status == ai_pb2.AiCall.STATUS_SUCCEEDED
+
+
+def wait_for(stub: ModelServer, *, requests: int) -> None:
+    until = time.monotonic() + 5
+    while len(stub.asked) < requests:
+        assert time.monotonic() < until, "the provider was not asked"
+        time.sleep(0.01)
 
 
 UNUSABLE: list[tuple[str, Reply, str, str]] = [
