@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-from services.writer.html import count_words, headings
+from chassis.html import count_words
+from services.writer.html import headings
 
 
 class Block(StrEnum):

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from chassis.html import slugify
 from chassis.passport import SiteClaim
 from services.integration import sites
 from services.integration.adapters.base import (
@@ -19,7 +20,6 @@ from services.integration.adapters.base import (
     Published,
     PublishImage,
 )
-from services.integration.sites.model import slug_of
 
 _BUSY_S = 2.0
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -70,7 +70,7 @@ class Sites:
         name = self._site.name.strip() or self._site.domain or "Site"
         return sites.SiteFacts(
             name=name,
-            slug=slug_of(name),
+            slug=slugify(name, kind="site"),
             origin=self._place.base_url,
             tagline=self._site.industry,
             language=self._site.language or "en",

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
@@ -112,13 +111,6 @@ def check_id(name: str, value: str) -> str:
     if not _ID.match(value):
         raise BadArticle(name, "Use letters, digits and hyphens, at most 64.")
     return value
-
-
-def slug_of(name: str) -> str:
-    """The address part of a category."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:60].strip("-")
-    return slug or f"c-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 @dataclass(frozen=True)

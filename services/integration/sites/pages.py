@@ -11,9 +11,10 @@ from datetime import datetime
 from functools import cache
 from html import escape
 
+from chassis.html import slugify
 from services.integration.sites import markup
 from services.integration.sites.markup import Markup, fill, join
-from services.integration.sites.model import Card, Shown, Source, State, canonical, slug_of
+from services.integration.sites.model import Card, Shown, Source, State, canonical
 
 PER_PAGE = 13  # a lead and four rows of three
 _NAV_CATEGORIES = 6
@@ -37,6 +38,10 @@ def _design() -> str:
     """A print of the templates: a new design renders every page again."""
     pages = ("page.html", "hero.html", "card.html", "article.html", "redirect.html", "style.css", "icon.svg")
     return _hash("".join(markup.template_text(name) for name in (*pages, "feed.xml", "entry.xml", "sitemap.xml")))
+
+
+def _category_slug(name: str) -> str:
+    return slugify(name, kind="c")
 
 
 def _hash(text: str) -> str:
@@ -67,7 +72,7 @@ class _Site:
     def _by_category(self) -> dict[str, list[Card]]:
         found: dict[str, list[Card]] = {}
         for card in self.state.cards:
-            for slug in dict.fromkeys(slug_of(name) for name in card.categories):
+            for slug in dict.fromkeys(_category_slug(name) for name in card.categories):
                 found.setdefault(slug, []).append(card)
         return found
 
@@ -151,7 +156,7 @@ class _Site:
 
     def _related(self, card: Card) -> list[Card]:
         """The articles that follow in the card's first category, going round: a new one changes few neighbours."""
-        ring = self.categories[slug_of(card.categories[0])] if card.categories else list(self.state.cards)
+        ring = self.categories[_category_slug(card.categories[0])] if card.categories else list(self.state.cards)
         at = ring.index(card)
         return (ring[at + 1 :] + ring[:at])[:_RELATED]
 
@@ -185,7 +190,7 @@ class _Site:
         return self._frame(f"{card.slug}/", title, source.meta_description or card.excerpt, main, extra=extra)
 
     def _category_link(self, name: str) -> Markup:
-        return Markup(f'<a href="{self.base}/category/{slug_of(name)}/">{escape(name)}</a>')
+        return Markup(f'<a href="{self.base}/category/{_category_slug(name)}/">{escape(name)}</a>')
 
     def _related_section(self, related: Sequence[Card]) -> Markup:
         if not related:
@@ -290,7 +295,7 @@ class _Site:
 
 def _name(cards: Sequence[Card], slug: str) -> str:
     """How a category is written: as in its newest article."""
-    return next(name for card in cards for name in card.categories if slug_of(name) == slug)
+    return next(name for card in cards for name in card.categories if _category_slug(name) == slug)
 
 
 def _day(time: str) -> str:

@@ -19,7 +19,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from services.integration.sites import markup, pages
+from chassis.html import count_words
+from services.integration.sites import pages
 from services.integration.sites.model import WORDS_PER_MINUTE, Article, Picture, SiteFacts, Source, State, check_id
 
 SLUGS = ".slugs"
@@ -66,14 +67,14 @@ class SiteStore:
         address leads to the new one.
 
         Raises:
-            BadArticle: when the site's id cannot be a folder's name.
+            BadArticle: when the site's id cannot be a folder's name, or the HTML is too long.
             SiteBusy: when the site was locked for longer than the store waits.
         """
         with self._locked(site_id) as site:
             version, old = site.current()
             start = replace(old, facts=_named(facts, site)) if old else State(_named(facts, site))
             source = Source.of(article)
-            minutes = max(1, round(markup.word_count(article.html) / WORDS_PER_MINUTE))
+            minutes = max(1, round(count_words(article.html) / WORDS_PER_MINUTE))
             new = start.with_article(article, source, minutes)
             version = site.write(version, old, new, source, article.all_pictures(), self._keep)
             card = new.card(article.content_id)

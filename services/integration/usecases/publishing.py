@@ -8,11 +8,13 @@ from uuid import UUID
 from chassis.clock import Clock
 from chassis.database import Database
 from chassis.errors import Fault
+from chassis.html import HtmlTooLong
 from chassis.objects import ObjectMissing, ObjectStore
 from chassis.tenancy import Tenant
 from chassis.work import Answer, Applied, Item, Made, Selection, WithoutModel, Work, applied, apply_once
 from services.integration import domain, repository
 from services.integration.adapters.base import (
+    ContentRefused,
     DestinationError,
     PictureMissing,
     PublishableContent,
@@ -176,7 +178,7 @@ class PublishContent(WithoutModel):
             content_id=str(content.id),
             title=content.title,
             slug=content.slug,
-            html=domain.clean_html(content.html),
+            html=_cleaned(content.html),
             excerpt=content.excerpt,
             meta_title=content.meta_title,
             meta_description=content.meta_description,
@@ -206,6 +208,13 @@ class PublishContent(WithoutModel):
             width=picture.width,
             height=picture.height,
         )
+
+
+def _cleaned(html: str) -> str:
+    try:
+        return domain.clean_html(html)
+    except HtmlTooLong as error:
+        raise ContentRefused(str(error)) from error
 
 
 def _raise_failures(outcomes: Sequence[Outcome]) -> None:

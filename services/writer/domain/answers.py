@@ -9,12 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import nh3
-
 from chassis.errors import UnusableAnswer
-from services.writer import html as markup
+from chassis.html import TAGS, HtmlTooLong, clean, count_words
 from services.writer.domain.terms import term_slug
 from services.writer.domain.text import one_line, shorten, storable
+from services.writer.html import excerpt
 
 WORDS_LEAST = 50
 TITLE_MOST, META_TITLE_MOST, META_DESCRIPTION_MOST, EXCERPT_MOST = 300, 60, 155, 500
@@ -96,7 +95,7 @@ def article(text: str) -> Article:
     """
     answer = _parse(text)
     html, notes = _body(_string(answer, "html"))
-    words = markup.count_words(html)
+    words = count_words(html)
     if words < WORDS_LEAST:
         raise UnusableAnswer(f"The answer has {words} words of text; an article needs at least {WORDS_LEAST}.")
     title = shorten(one_line(_string(answer, "title")), TITLE_MOST)
@@ -109,8 +108,8 @@ def article(text: str) -> Article:
     return Article(
         title=title,
         meta_title=shorten(meta_title or title, META_TITLE_MOST),
-        meta_description=shorten(meta_description or markup.excerpt(html), META_DESCRIPTION_MOST),
-        excerpt=shorten(one_line(_string(answer, "excerpt")) or markup.excerpt(html), EXCERPT_MOST),
+        meta_description=shorten(meta_description or excerpt(html), META_DESCRIPTION_MOST),
+        excerpt=shorten(one_line(_string(answer, "excerpt")) or excerpt(html), EXCERPT_MOST),
         html=html,
         word_count=words,
         categories=_names(answer, "categories", CATEGORIES_MOST),
@@ -166,15 +165,15 @@ def _string(answer: Mapping[str, Any], name: str) -> str:
 
 def _body(raw: str) -> tuple[str, tuple[str, ...]]:
     try:
-        cleaned = markup.clean(storable(raw))
-    except markup.HtmlTooLong as error:
+        cleaned = clean(storable(raw))
+    except HtmlTooLong as error:
         raise UnusableAnswer(str(error)) from error
     # The model was given no address, so any it names is invented or was planted in what it read.
     foreign = cleaned.count("<a ") + cleaned.count("<img ")
     if not foreign:
         return cleaned, ()
-    bare = nh3.clean(cleaned, tags=set(markup.TAGS) - {"a", "img", "figure"}, attributes={}, link_rel=None)
-    return markup.clean(bare), (f"{foreign} links or pictures that nobody gave to the model were removed",)
+    bare = clean(cleaned, tags=TAGS - {"a", "img", "figure"})
+    return bare, (f"{foreign} links or pictures that nobody gave to the model were removed",)
 
 
 def _names(answer: Mapping[str, Any], name: str, most: int) -> tuple[str, ...]:

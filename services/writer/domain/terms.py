@@ -1,8 +1,6 @@
 """The words of the data model, as they are stored: the proto's value names in lower case."""
 
-import hashlib
-
-from services.writer.html import slugify
+from chassis.html import slugify
 
 CONTENT_TYPES = ("post", "page", "product", "taxonomy")
 CONTENT_STRUCTURES = (
@@ -41,11 +39,5 @@ def cluster_role(structure: str) -> str:
 
 
 def term_slug(name: str) -> str:
-    """Return the last part of a term's address; two names with the same one are the same term.
-
-    A name without a Latin letter or digit has no readable slug and gets one made of its digest.
-    """
-    slug = slugify(name)
-    if slug != slugify(""):
-        return slug
-    return f"term-{hashlib.sha256(name.casefold().encode()).hexdigest()[:12]}"
+    """Return the last part of a term's address; two names with the same one are the same term."""
+    return slugify(name, kind="term")

@@ -9,11 +9,12 @@ import sqlalchemy as sa
 
 from chassis.database import Database, Transaction
 from chassis.errors import Aborted, AlreadyExists, InvalidArgument, NotFound
+from chassis.html import HtmlTooLong, clean, count_words
 from chassis.tenancy import Tenant
-from services.writer import html as markup
 from services.writer.domain import states
 from services.writer.domain.states import Verb
 from services.writer.errors import NotApproved
+from services.writer.html import PlacedImage, place_images
 from services.writer.repository import contents, images
 
 _SLUG_KEY = "content_slug_key"
@@ -49,7 +50,7 @@ def change_content(
     values = dict(changes)
     if "html" in values:
         values["html"] = _cleaned(values["html"])
-        values["word_count"] = markup.count_words(values["html"])
+        values["word_count"] = count_words(values["html"])
     with database.transaction(tenant) as transaction:
         row = _locked(transaction, content_id, etag)
         if any(name in values and values[name] != getattr(row, name) for name in ("html", "title")):
@@ -92,14 +93,14 @@ def publishable(database: Database, tenant: Tenant, content_id: UUID) -> Publish
         if row["status"] not in states.PUBLISHABLE:
             raise NotApproved(content_id, row["status"])
         made = images.of_content(transaction, content_id, "generated")
-    placed = [markup.PlacedImage(str(i["id"]), i["kind"], i["position"], i["alt_text"]) for i in made]
-    return Publishable({**row, "html": markup.place_images(markup.clean(row["html"]), placed)}, [dict(i) for i in made])
+    placed = [PlacedImage(str(i["id"]), i["kind"], i["position"], i["alt_text"]) for i in made]
+    return Publishable({**row, "html": place_images(clean(row["html"]), placed)}, [dict(i) for i in made])
 
 
 def _cleaned(html: str) -> str:
     try:
-        return markup.clean(html)
-    except markup.HtmlTooLong as error:
+        return clean(html)
+    except HtmlTooLong as error:
         raise InvalidArgument.field("content.html", str(error)) from error
 
 

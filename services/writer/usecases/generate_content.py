@@ -8,12 +8,12 @@ import sqlalchemy as sa
 
 from chassis.database import Database, Transaction
 from chassis.errors import FailedPrecondition, InvalidArgument, NotFound
+from chassis.html import slugify
 from chassis.ids import new_id
 from chassis.tenancy import Tenant
 from chassis.work import Answer, Applied, Item, Job, JobKind, Made, Selection, Work, apply_once
 from services.writer.domain import answers, quantities
 from services.writer.domain.terms import cluster_role
-from services.writer.html import slugify
 from services.writer.repository import contents, tasks, terms
 
 NAME = "generate_content"

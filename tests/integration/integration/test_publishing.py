@@ -228,6 +228,14 @@ class TestRefusals:
         assert refused(integration, integration.at_another_site().write()).code is Kind.NOT_FOUND
         assert integration.publications() == []
 
+    def test_a_text_longer_than_any_article_is_settled_as_refused(self, integration: House) -> None:
+        integration.connect_sites()
+        failed = refused(integration, integration.write(html="x" * (domain.HTML_CHARS_MAX + 1)))
+        assert (failed.code, failed.reason) == (Kind.FAILED_PRECONDITION, "DESTINATION_REFUSED")
+        assert "1,000,001 characters" in failed.message
+        (publication,) = integration.publications()
+        assert publication.status == Status.STATUS_FAILED
+
     def test_a_sector_that_is_gone(self, integration: House) -> None:
         integration.connect_sites()
         failed = refused(integration, integration.write(sector_id=str(new_id())))

@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chassis.html import CHARS_MAX, HtmlTooLong
 from services.integration import domain
 from services.integration.domain import Connection, Content, Picture
 from services.integration.errors import AddressRefused, CredentialsMissing
+from tests.unit.chassis.xss_corpus import CORPUS, Live
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 WORDPRESS = Connection(UUID(int=1), "wordpress", "https://coffee.example", {}, None)
@@ -172,6 +174,17 @@ class TestCleanHtml:
     )
     def test_what_is_not_of_an_article_goes(self, html: str, cleaned: str) -> None:
         assert domain.clean_html(html) == cleaned
+
+    @pytest.mark.parametrize("html", CORPUS)
+    def test_nothing_live_leaves(self, html: str) -> None:
+        assert Live(domain.clean_html(html)).found == []
+
+    def test_an_article_of_the_writers_full_length_leaves_with_its_pictures(self) -> None:
+        figure = '<figure><img src="igny8-image:0197a1b2-0000-7000-8000-000000000000" alt="a"></figure>'
+        html = "x" * CHARS_MAX + 20 * figure
+        assert domain.clean_html(html) == html
+        with pytest.raises(HtmlTooLong, match="1,000,001"):
+            domain.clean_html("x" * 1_000_001)
 
     @given(st.text(alphabet=st.sampled_from("<>/=\"' abipmgsrchefonl:javtd&;#x"), max_size=200))
     def test_whatever_comes_nothing_live_is_left(self, html: str) -> None:

@@ -1,6 +1,83 @@
-"""Hostile HTML, written for this project: one technique a line."""
+"""Hostile HTML, written for this project, and the probe that finds what is alive in a piece of HTML."""
 
-CORPUS: tuple[str, ...] = (
+import re
+from html.parser import HTMLParser
+from urllib.parse import urlsplit
+
+from hypothesis import strategies as st
+
+from chassis.html import TAGS
+
+# Any markup, well-formed or not.
+MARKUP = st.lists(
+    st.sampled_from(
+        [f"<{t}>" for t in sorted(TAGS)]
+        + [f"</{t}>" for t in sorted(TAGS)]
+        + [
+            "<script>",
+            "</script>",
+            "<svg>",
+            "<style>",
+            "<!--",
+            "-->",
+            "<b>",
+            "</b>",
+            "&lt;",
+            "&",
+            "<",
+            "\n",
+            "<div>",
+            "</div>",
+        ]
+        + [
+            "<a href='https://example.com/?a=1&b=2'>",
+            "<img src=/a.png alt='\"<b>'>",
+            "<img src=x onerror=y>",
+            "text ",
+            "<td",
+        ]
+    )
+    | st.text(max_size=8),
+    max_size=25,
+).map("".join)
+
+
+class Live(HTMLParser):
+    """What in a piece of HTML a browser could run or fetch, beyond what is allowed."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in TAGS:
+            self.found.append(f"<{tag}>")
+        allowed = {"a": {"href", "rel"}, "img": {"src", "alt"}}.get(tag, set())
+        self.found += [f"{tag} {name}={value}" for name, value in attrs if not self.is_safe(name, value or "", allowed)]
+
+    def is_safe(self, name: str, value: str, allowed: set[str]) -> bool:
+        if name not in allowed:
+            return False
+        if name == "href":
+            return urlsplit(value).scheme in {"http", "https"} and bool(urlsplit(value).netloc)
+        if name == "src":
+            internal = re.fullmatch(r"igny8-image:[0-9a-f-]{36}", value)
+            return bool(internal) or (
+                not value.startswith(("//", "\\", "/\\")) and urlsplit(value).scheme in {"", "http", "https"}
+            )
+        return True
+
+    def handle_comment(self, data: str) -> None:
+        self.found.append(f"<!--{data}")
+
+    def handle_decl(self, decl: str) -> None:
+        self.found.append(f"<!{decl}")
+
+
+# One technique a line.
+TECHNIQUES: tuple[str, ...] = (
     # scripts
     "<script>alert(1)</script>",
     "<SCRIPT>alert(1)</SCRIPT>",
@@ -195,3 +272,14 @@ CORPUS: tuple[str, ...] = (
     "<p is=evil-p>x</p>",
     "<p data-bind=\"html: alert(1)\" v-html=alert(1) x-init=alert(1) hx-on:click=alert(1)>x</p>",
 )  # fmt: skip
+
+# Where in an article a technique can stand; a parser reads each of them in another mode.
+PLACES = (
+    "{}",
+    "<p>before {} after</p>",
+    "<table><tr><td>{}</td></tr></table>",
+    "<blockquote><table>{}</table></blockquote>",
+    "<figure><figcaption>{}</figcaption></figure>",
+    "<ul><li><a href='https://example.com'>{}",
+)
+CORPUS = tuple(place.replace("{}", technique) for technique in TECHNIQUES for place in PLACES)
