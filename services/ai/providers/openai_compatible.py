@@ -44,11 +44,7 @@ class OpenAiCompatible:
     def __init__(self, endpoint: Endpoint, timeout_s: float, clock: Clock) -> None:
         self._model, self._timeout_s, self._clock = endpoint.model, timeout_s, clock
         self._faults = Faults(endpoint, clock)
-        host = urlsplit(endpoint.base_url).hostname or ""
-        # OpenAI's newer models refuse the older name; servers of one's own may know no other.
-        self._limit_name = (
-            "max_completion_tokens" if host.endswith(("openai.com", "openai.azure.com")) else "max_tokens"
-        )
+        self._limit_name = limit_name(endpoint.base_url)
         self._client = openai.OpenAI(
             base_url=endpoint.base_url,
             api_key=endpoint.api_key,
@@ -151,6 +147,13 @@ class OpenAiCompatible:
         """Return the model's name as the server reports it, else as it is configured."""
         name = answer.get("model")
         return (one_line(name, _NAME_CHARS) if isinstance(name, str) else "") or self._model
+
+
+def limit_name(base_url: str) -> str:
+    """Return what a server calls the longest answer: OpenAI's newer models refuse the older name, and servers of one's
+    own may know no other."""
+    host = f".{urlsplit(base_url).hostname}"
+    return "max_completion_tokens" if host.endswith((".openai.com", ".openai.azure.com")) else "max_tokens"
 
 
 def _first(answer: Mapping[str, Any], name: str) -> Mapping[str, Any]:

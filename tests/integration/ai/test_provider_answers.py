@@ -236,6 +236,20 @@ class TestDraw:
             assert (picture.format, picture.size) == ("PNG", (200, 100))
         assert answer.provenance.model == "stub-image"
 
+    @pytest.mark.parametrize(
+        ("model", "size", "form"),
+        [("gpt-image-1", "1024x1536", None), ("dall-e-3", "1024x1792", "b64_json"), ("flux", "1024x1536", "b64_json")],
+    )
+    def test_asks_each_model_for_what_it_offers(
+        self, serve: Serve, stub: ModelServer, model: str, size: str, form: str | None
+    ) -> None:
+        stub.asked.clear()
+        stub.will(image(a_png(64, 64)))
+        with serve(AI_IMAGE_MODEL=model, AI_BASE_URL=stub.base_url) as ai:
+            ai.account().draw(job=a_picture(width=100, height=200))
+        (asked,) = stub.asked
+        assert (asked.body["size"], asked.body.get("response_format")) == (size, form)
+
     def test_takes_other_formats(self, customer: Account, stub: ModelServer) -> None:
         jpeg = io.BytesIO()
         Image.new("RGB", (64, 64), "teal").save(jpeg, "JPEG")

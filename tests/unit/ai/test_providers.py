@@ -18,6 +18,7 @@ from services.ai.config import Endpoint
 from services.ai.errors import ProviderRateLimited, ProviderRefused
 from services.ai.providers import pictures
 from services.ai.providers.faults import Faults
+from services.ai.providers.openai_compatible import limit_name
 from services.ai.providers.pictures import PictureUnreadable, fitted
 
 ENDPOINT = Endpoint("m", "https://user:pass-canary@models.example:8443/v1?key=query-canary", "sk-canary", "AI_IMAGE_")
@@ -109,3 +110,18 @@ class TestRefusals:
     @pytest.mark.parametrize("body", [None, "prose", ["list"], {"message": None}, {"message": {"deep": 1}}])
     def test_read_any_body(self, body: object) -> None:
         assert failed_with(400, body).message.startswith("The provider refused the call with 400: ")
+
+
+class TestLimitName:
+    @pytest.mark.parametrize(
+        ("base_url", "name"),
+        [
+            ("https://api.openai.com/v1", "max_completion_tokens"),
+            ("https://eu.api.openai.com/v1", "max_completion_tokens"),
+            ("https://mine.openai.azure.com/openai/v1", "max_completion_tokens"),
+            ("https://notopenai.com/v1", "max_tokens"),
+            ("http://127.0.0.1:8081/v1", "max_tokens"),
+        ],
+    )
+    def test_is_the_newer_one_where_the_older_is_refused(self, base_url: str, name: str) -> None:
+        assert limit_name(base_url) == name
