@@ -196,6 +196,18 @@ def is_refusal(reason: str, kind: str) -> bool:
     }
 
 
+def last_words(message: str, attempts: int) -> str:
+    """Return what a person reads of a step that failed for good.
+
+    Args:
+        message: why its last try failed.
+        attempts: calls to the model that have failed before that one.
+    """
+    if not attempts:
+        return message
+    return f"{message} It was tried {attempts + 1} times; start it again when the cause is gone."
+
+
 def backoff_s(failures: int, chance: random.Random) -> float:
     """Return seconds to wait after so many failures in a row: full jitter, doubling from 0.5 s to 30 s.
 

@@ -362,7 +362,7 @@ def test_a_run_that_costs_more_than_there_is_says_how_much_is_missing(client: Cl
     quote = poor.quote()
     assert quote["limit_credits"] > quote["available_credits"] == 50
     sender = client.with_key(poor.secret).of(poor)
-    case = Bad("", lambda c: c.post("runs", {"quote_id": quote["id"]}), 402, "INSUFFICIENT_CREDITS", "", "credits")
+    case = Bad("", lambda c: c.post("runs", {"quote_id": quote["id"]}), 402, "INSUFFICIENT_CREDITS", "", "Buy credits")
     answer = case.send(sender)
     check(answer, case)
     facts = answer.json()["metadata"]

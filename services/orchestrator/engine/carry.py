@@ -21,7 +21,7 @@ from chassis.errors import Fault, Internal
 from chassis.passport import Passport
 from services.orchestrator import clients
 from services.orchestrator.clients import AsyncPeers
-from services.orchestrator.domain import FUNCTIONS, PLAN_STAGE, Function, backoff_s, is_refusal, judge
+from services.orchestrator.domain import FUNCTIONS, PLAN_STAGE, Function, backoff_s, is_refusal, judge, last_words
 from services.orchestrator.engine import claims, ending, planning
 from services.orchestrator.engine.claims import Held, LeaseLost
 from services.orchestrator.passports import SiteBook, of_run
@@ -152,9 +152,10 @@ class Carrier:
             await self._do(ending.wait, held, wait, fault, again=verdict.action == "again")
 
     async def _give_up(self, held: Held, fault: Fault) -> None:
+        words = last_words(fault.message, held.attempt)
         await self._release(held)
-        await self._abandon(held, fault.message, failed=True)
-        await self._do(ending.fail, held, fault)
+        await self._abandon(held, words, failed=True)
+        await self._do(ending.fail, held, fault.reason, words)
 
     async def _unwind(self, held: Held) -> None:
         """Let go of a step that must not begin another phase: nothing stays reserved, and no item looks busy."""

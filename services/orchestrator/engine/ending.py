@@ -40,7 +40,7 @@ def succeed(database: Database, held: Held, credits: int) -> None:
         close_stage_if_done(connection, held)
 
 
-def fail(database: Database, held: Held, fault: Fault) -> None:
+def fail(database: Database, held: Held, reason: str, message: str) -> None:
     """End a step for good, say why, and close its stage when it was the last.
 
     Raises:
@@ -48,10 +48,10 @@ def fail(database: Database, held: Held, fault: Fault) -> None:
     """
     with database.untenanted() as connection:
         lock_run(connection, held)
-        write(connection, held, status="failed", phase="done", error=fault.message[:2000], error_reason=fault.reason)
+        write(connection, held, status="failed", phase="done", error=message[:2000], error_reason=reason)
         _count(connection, held, {"failed": stage.c.failed + 1})
-        payload = {"reason": fault.reason, "function": held.function, "label": held.label}
-        _event(connection, held, "step_failed", f"{held.label}: {fault.message}"[:2000], payload)
+        payload = {"reason": reason, "function": held.function, "label": held.label}
+        _event(connection, held, "step_failed", f"{held.label}: {message}"[:2000], payload)
         close_stage_if_done(connection, held)
 
 
