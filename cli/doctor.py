@@ -113,14 +113,16 @@ def _disk(home: Home) -> Finding:
 
 
 def _provider(environ: Mapping[str, str]) -> Finding:
-    if not environ.get("AI_BASE_URL"):
+    """Tell who will write; the ai service itself checks the settings whole when it starts."""
+    url, model = environ.get("AI_BASE_URL", ""), environ.get("AI_MODEL", "")
+    if not url and not model:
         return Finding(
             "model", ok=True, says="offline provider; set AI_BASE_URL, AI_API_KEY and AI_MODEL for a real one"
         )
-    missing = [name for name in ("AI_API_KEY", "AI_MODEL") if not environ.get(name)]
-    if missing:
-        return Finding("model", ok=False, says=f"AI_BASE_URL is set, but not {' and '.join(missing)}; set them too")
-    return Finding("model", ok=True, says=f"{environ['AI_MODEL']} at {environ['AI_BASE_URL']}")
+    if not model:
+        return Finding("model", ok=False, says="AI_BASE_URL is set, but not AI_MODEL; set it too")
+    host = urlsplit(url).hostname if url else "OpenAI"  # never the whole address: it may carry a password
+    return Finding("model", ok=True, says=f"{model} at {host}")
 
 
 def _ports(home: Home) -> Iterator[Finding]:
