@@ -83,7 +83,9 @@ class Transcoder:
     def in_rest(self, fault: Fault) -> Fault:
         """Return a fault of the service with its fields named as REST names them: "volume" for "keyword.volume"."""
         found = fault.violations
-        fault.violations = tuple(replace(v, field=self._rest_path(v.field)) for v in found)
+        fault.violations = tuple(
+            replace(v, field=self._rest_path(v.field), description=self._rest_words(v.description)) for v in found
+        )
         for old, new in zip(found, fault.violations, strict=True):  # the message quotes its violations
             fault.message = fault.message.replace(f"{old.field}: {old.description}", f"{new.field}: {new.description}")
         return fault
@@ -177,6 +179,14 @@ class Transcoder:
         if self._body is not None and rest and head == self._body.name:
             path = rest
         return ".".join(_rest_part(part) for part in path.split("."))
+
+    def _rest_words(self, text: str) -> str:
+        """A service that lists its fields calls them as its proto does."""
+        for message in (self._binding.request, self._body.message_type if self._body else None):
+            for name, field in reader(message).fields.items() if message else ():
+                if name != field.name:
+                    text = re.sub(rf"\b{field.name}\b", name, text)
+        return text
 
 
 def _resolve(descriptor: Descriptor, path: str) -> FieldDescriptor:

@@ -189,6 +189,7 @@ BODIES = [
         "create_time",
         "create_time: cannot be changed; only volume",
     ),
+    refused("a change of nothing", lambda c: c.change({}), "update_mask", "disabled, attributes can be changed"),
     Bad("an old etag", lambda c: c.change({"volume": 3, "etag": "99"}), 409, "ETAG_MISMATCH", "", "read it again"),
 ]
 CALLERS = [

@@ -149,3 +149,9 @@ class TestFaults:
         assert Transcoder(BINDINGS["UpdateKeyword"]).in_rest(fault).message == (
             "volume: must be from 0; text: is required"
         )
+
+    def test_fields_that_a_service_lists_are_called_as_rest_calls_them(self) -> None:
+        found = [Violation("update_mask", "names no field; volume, attributes_json can be changed")]
+        fault = RemoteFault(Kind.INVALID_ARGUMENT, "INVALID_ARGUMENT", "x", violations=found)
+        (violation,) = Transcoder(BINDINGS["UpdateKeyword"]).in_rest(fault).violations
+        assert violation.description == "names no field; volume, attributes can be changed"
