@@ -4,24 +4,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import sqlalchemy as sa
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    CheckConstraint,
-    DateTime,
-    Index,
-    Integer,
-    Text,
-    UniqueConstraint,
-    Uuid,
-    func,
-    text,
-)
+from sqlalchemy import Index, Integer, Text, UniqueConstraint, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from chassis import idempotency, outbox, tenancy
+from chassis import columns, idempotency, outbox, tenancy
 from chassis.tenancy import AccountRow, Editable, SiteRow, TenantBase
 
 CATALOGUE = frozenset({"ai_model", "platform_setting", "provider_credential"})
@@ -39,27 +26,26 @@ outbox.add_tables(Base.metadata)
 idempotency.add_table(Base.metadata)
 
 
-def _one_of(column: str, *values: str) -> CheckConstraint:
-    return CheckConstraint(f"{column} IN ({', '.join(repr(value) for value in values)})", name=column)
-
-
 class AiModel(Base):
     """A model that may be used."""
 
     __tablename__ = "ai_model"
-    __table_args__ = (UniqueConstraint("provider", "name", "kind"), _one_of("kind", "text", "image", "embedding"))
+    __table_args__ = (
+        UniqueConstraint("provider", "name", "kind"),
+        columns.one_of("kind", "text", "image", "embedding"),
+    )
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
-    provider: Mapped[str] = mapped_column(Text, nullable=False)
-    name: Mapped[str] = mapped_column(Text, nullable=False)
-    kind: Mapped[str] = mapped_column(Text, nullable=False)
+    provider: Mapped[str] = columns.text(default=None)
+    name: Mapped[str] = columns.text(default=None)
+    kind: Mapped[str] = columns.text(default=None)
     max_output_tokens: Mapped[int] = mapped_column(Integer, server_default="0", nullable=False)
-    input_cost_micros: Mapped[int] = mapped_column(BigInteger, server_default="0", nullable=False)
-    output_cost_micros: Mapped[int] = mapped_column(BigInteger, server_default="0", nullable=False)
-    sizes: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"), nullable=False)
-    capabilities: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"), nullable=False)
-    is_default: Mapped[bool] = mapped_column(Boolean, server_default=sa.false(), nullable=False)
-    active: Mapped[bool] = mapped_column(Boolean, server_default=sa.true(), nullable=False)
+    input_cost_micros: Mapped[int] = columns.whole()
+    output_cost_micros: Mapped[int] = columns.whole()
+    sizes: Mapped[dict[str, Any]] = columns.json_object()
+    capabilities: Mapped[dict[str, Any]] = columns.json_object()
+    is_default: Mapped[bool] = columns.flag(default=False)
+    active: Mapped[bool] = columns.flag(default=True)
 
 
 class ProviderCredential(Base):
@@ -70,7 +56,7 @@ class ProviderCredential(Base):
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
     provider: Mapped[str] = mapped_column(Text, nullable=False, unique=True)
     sealed: Mapped[dict[str, Any]] = mapped_column(JSONB, nullable=False)
-    create_time: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now(), nullable=False)
+    create_time: Mapped[datetime] = columns.now_by_default()
 
 
 class PlatformSetting(Base):
@@ -88,7 +74,7 @@ class AccountSetting(AccountRow, Editable, Base):
     __tablename__ = "account_setting"
     __table_args__ = (UniqueConstraint("account_id", "name", "user_id", postgresql_nulls_not_distinct=True),)
 
-    name: Mapped[str] = mapped_column(Text, nullable=False)
+    name: Mapped[str] = columns.text(default=None)
     user_id: Mapped[UUID | None] = mapped_column(Uuid)
     value: Mapped[Any] = mapped_column(JSONB, nullable=False)
 
@@ -99,8 +85,8 @@ class PromptOverride(AccountRow, Editable, Base):
     __tablename__ = "prompt_override"
     __table_args__ = (UniqueConstraint("account_id", "template"),)
 
-    template: Mapped[str] = mapped_column(Text, nullable=False)
-    body: Mapped[str] = mapped_column(Text, nullable=False)
+    template: Mapped[str] = columns.text(default=None)
+    body: Mapped[str] = columns.text(default=None)
 
 
 class AuthorProfile(AccountRow, Editable, Base):
@@ -109,11 +95,11 @@ class AuthorProfile(AccountRow, Editable, Base):
     __tablename__ = "author_profile"
     __table_args__ = (UniqueConstraint("account_id", "name"),)
 
-    name: Mapped[str] = mapped_column(Text, nullable=False)
-    description: Mapped[str] = mapped_column(Text, server_default="", nullable=False)
-    tone: Mapped[str] = mapped_column(Text, server_default="", nullable=False)
+    name: Mapped[str] = columns.text(default=None)
+    description: Mapped[str] = columns.text()
+    tone: Mapped[str] = columns.text()
     language: Mapped[str] = mapped_column(Text, server_default="en", nullable=False)
-    active: Mapped[bool] = mapped_column(Boolean, server_default=sa.true(), nullable=False)
+    active: Mapped[bool] = columns.flag(default=True)
 
 
 class ContentStrategy(AccountRow, Editable, Base):
@@ -125,10 +111,10 @@ class ContentStrategy(AccountRow, Editable, Base):
         tenancy.within_account("author_profile", "author_profile_id"),
     )
 
-    name: Mapped[str] = mapped_column(Text, nullable=False)
+    name: Mapped[str] = columns.text(default=None)
     author_profile_id: Mapped[UUID | None] = mapped_column(Uuid)
-    instructions: Mapped[str] = mapped_column(Text, server_default="", nullable=False)
-    active: Mapped[bool] = mapped_column(Boolean, server_default=sa.true(), nullable=False)
+    instructions: Mapped[str] = columns.text()
+    active: Mapped[bool] = columns.flag(default=True)
 
 
 class AiCall(SiteRow, Base):
@@ -137,23 +123,23 @@ class AiCall(SiteRow, Base):
     __tablename__ = "ai_call"
     __table_args__ = (
         UniqueConstraint("account_id", "request_id"),
-        _one_of("status", "in_flight", "succeeded", "failed"),
+        columns.one_of("status", "in_flight", "succeeded", "failed"),
         Index("ai_call_of_site_idx", "account_id", "site_id", "id"),
     )
 
-    request_id: Mapped[str] = mapped_column(Text, nullable=False)
-    digest: Mapped[str] = mapped_column(Text, nullable=False)
-    template: Mapped[str] = mapped_column(Text, nullable=False)
-    template_version: Mapped[str] = mapped_column(Text, server_default="", nullable=False)
-    provider: Mapped[str] = mapped_column(Text, server_default="", nullable=False)
-    model: Mapped[str] = mapped_column(Text, server_default="", nullable=False)
-    status: Mapped[str] = mapped_column(Text, nullable=False)
-    lease_until: Mapped[datetime] = mapped_column(DateTime(timezone=True), nullable=False)
+    request_id: Mapped[str] = columns.text(default=None)
+    digest: Mapped[str] = columns.text(default=None)
+    template: Mapped[str] = columns.text(default=None)
+    template_version: Mapped[str] = columns.text()
+    provider: Mapped[str] = columns.text()
+    model: Mapped[str] = columns.text()
+    status: Mapped[str] = columns.text(default=None)
+    lease_until: Mapped[datetime] = columns.instant()
     request: Mapped[dict[str, Any]] = mapped_column(JSONB, nullable=False)
     answer: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
-    input_tokens: Mapped[int] = mapped_column(BigInteger, server_default="0", nullable=False)
-    output_tokens: Mapped[int] = mapped_column(BigInteger, server_default="0", nullable=False)
-    cost_micros: Mapped[int] = mapped_column(BigInteger, server_default="0", nullable=False)
-    duration_ms: Mapped[int] = mapped_column(BigInteger, server_default="0", nullable=False)
-    error_reason: Mapped[str] = mapped_column(Text, server_default="", nullable=False)
-    error: Mapped[str] = mapped_column(Text, server_default="", nullable=False)
+    input_tokens: Mapped[int] = columns.whole()
+    output_tokens: Mapped[int] = columns.whole()
+    cost_micros: Mapped[int] = columns.whole()
+    duration_ms: Mapped[int] = columns.whole()
+    error_reason: Mapped[str] = columns.text()
+    error: Mapped[str] = columns.text()

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
-from chassis import idempotency, outbox, tenancy
+from chassis import columns, idempotency, outbox, tenancy
 from chassis.tenancy import AccountRow, Editable, SoftDeleted, TenantBase
 
 CATALOGUE = frozenset({"industry", "industry_sector", "app_user", "password_reset", "operator_key"})
@@ -16,17 +16,6 @@ ROLES = ("developer", "owner", "admin", "editor", "viewer", "system_bot")
 STATUSES = ("active", "suspended", "trial", "cancelled")
 PLATFORMS = ("wordpress", "shopify", "sites", "custom")
 SEVERITIES = ("info", "success", "warning", "error")
-
-
-def one_of(column: str, values: tuple[str, ...]) -> sa.CheckConstraint:
-    """Return the check that a column holds one of some values."""
-    listed = ", ".join(f"'{value}'" for value in values)
-    return sa.CheckConstraint(f"{column} IN ({listed})", name=column)
-
-
-def moment(*, optional: bool = True) -> Mapped[datetime | None]:
-    """Return a column that holds a point in time."""
-    return mapped_column(sa.DateTime(timezone=True), nullable=optional)
 
 
 class Base(TenantBase):
@@ -47,10 +36,10 @@ class User(Base):
     __table_args__ = (sa.UniqueConstraint("email"),)
 
     id: Mapped[UUID] = mapped_column(sa.Uuid, primary_key=True)
-    email: Mapped[str] = mapped_column(sa.Text)
-    password_hash: Mapped[str] = mapped_column(sa.Text)
-    sign_up_request_id: Mapped[str] = mapped_column(sa.Text, server_default="")
-    create_time: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True), server_default=sa.func.now())
+    email: Mapped[str] = columns.text(default=None)
+    password_hash: Mapped[str] = columns.text(default=None)
+    sign_up_request_id: Mapped[str] = columns.text()
+    create_time: Mapped[datetime] = columns.now_by_default()
 
 
 class PasswordReset(Base):
@@ -62,9 +51,9 @@ class PasswordReset(Base):
     id: Mapped[UUID] = mapped_column(sa.Uuid, primary_key=True)
     user_id: Mapped[UUID] = mapped_column(sa.Uuid, sa.ForeignKey("app_user.id"))
     token_hash: Mapped[bytes] = mapped_column(sa.LargeBinary)
-    expire_time: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True))
-    use_time: Mapped[datetime | None] = moment()
-    create_time: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True), server_default=sa.func.now())
+    expire_time: Mapped[datetime] = columns.instant()
+    use_time: Mapped[datetime | None] = columns.instant_or_none()
+    create_time: Mapped[datetime] = columns.now_by_default()
 
 
 class OperatorKey(Base):
@@ -74,11 +63,11 @@ class OperatorKey(Base):
     __table_args__ = (sa.UniqueConstraint("key_hash"),)
 
     id: Mapped[UUID] = mapped_column(sa.Uuid, primary_key=True)
-    name: Mapped[str] = mapped_column(sa.Text)
-    prefix: Mapped[str] = mapped_column(sa.Text)
+    name: Mapped[str] = columns.text(default=None)
+    prefix: Mapped[str] = columns.text(default=None)
     key_hash: Mapped[bytes] = mapped_column(sa.LargeBinary)
-    revoke_time: Mapped[datetime | None] = moment()
-    create_time: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True), server_default=sa.func.now())
+    revoke_time: Mapped[datetime | None] = columns.instant_or_none()
+    create_time: Mapped[datetime] = columns.now_by_default()
 
 
 class Industry(Base):
@@ -88,9 +77,9 @@ class Industry(Base):
     __table_args__ = (sa.UniqueConstraint("slug"),)
 
     id: Mapped[UUID] = mapped_column(sa.Uuid, primary_key=True)
-    slug: Mapped[str] = mapped_column(sa.Text)
-    name: Mapped[str] = mapped_column(sa.Text)
-    description: Mapped[str] = mapped_column(sa.Text)
+    slug: Mapped[str] = columns.text(default=None)
+    name: Mapped[str] = columns.text(default=None)
+    description: Mapped[str] = columns.text(default=None)
 
 
 class IndustrySector(Base):
@@ -104,27 +93,28 @@ class IndustrySector(Base):
 
     id: Mapped[UUID] = mapped_column(sa.Uuid, primary_key=True)
     industry_id: Mapped[UUID] = mapped_column(sa.Uuid, sa.ForeignKey("industry.id"))
-    slug: Mapped[str] = mapped_column(sa.Text)
-    name: Mapped[str] = mapped_column(sa.Text)
-    description: Mapped[str] = mapped_column(sa.Text)
+    slug: Mapped[str] = columns.text(default=None)
+    name: Mapped[str] = columns.text(default=None)
+    description: Mapped[str] = columns.text(default=None)
 
 
 class Account(AccountRow, Editable, Base):
     """A customer: the tenant itself, so its id is its account id. The limits are those of its plan."""
 
     __tablename__ = "account"
-    __table_args__ = (sa.CheckConstraint("id = account_id", name="id"), one_of("status", STATUSES))
+    __table_args__ = (sa.CheckConstraint("id = account_id", name="id"), columns.one_of("status", *STATUSES))
 
-    name: Mapped[str] = mapped_column(sa.Text)
+    name: Mapped[str] = columns.text(default=None)
     status: Mapped[str] = mapped_column(sa.Text, server_default="active")
     plan: Mapped[str] = mapped_column(sa.Text, server_default="free")
-    plan_time: Mapped[datetime | None] = moment()  # of the newest fact that was taken in: an older one changes nothing
+    # Of the newest fact that was taken in: an older one changes nothing.
+    plan_time: Mapped[datetime | None] = columns.instant_or_none()
     max_sites: Mapped[int] = mapped_column(sa.Integer, server_default="1")
     max_users: Mapped[int] = mapped_column(sa.Integer, server_default="1")
     max_keywords: Mapped[int] = mapped_column(sa.Integer, server_default="100")
     time_zone: Mapped[str] = mapped_column(sa.Text, server_default="UTC")
-    country: Mapped[str] = mapped_column(sa.Text, server_default="")
-    billing_email: Mapped[str] = mapped_column(sa.Text, server_default="")
+    country: Mapped[str] = columns.text()
+    billing_email: Mapped[str] = columns.text()
 
 
 class Membership(AccountRow, Editable, Base):
@@ -134,11 +124,11 @@ class Membership(AccountRow, Editable, Base):
     __table_args__ = (
         sa.UniqueConstraint("account_id", "user_id"),
         sa.Index(None, "user_id"),
-        one_of("role", ROLES),
+        columns.one_of("role", *ROLES),
     )
 
     user_id: Mapped[UUID] = mapped_column(sa.Uuid, sa.ForeignKey("app_user.id"))
-    role: Mapped[str] = mapped_column(sa.Text)
+    role: Mapped[str] = columns.text(default=None)
 
 
 def _of_member() -> sa.ForeignKeyConstraint:
@@ -159,16 +149,16 @@ class Invitation(AccountRow, Base):
         ),
         sa.Index(None, "token_hash"),
         tenancy.within_account("membership", "invited_by_id"),
-        one_of("role", ROLES),
+        columns.one_of("role", *ROLES),
     )
 
-    email: Mapped[str] = mapped_column(sa.Text)
-    role: Mapped[str] = mapped_column(sa.Text)
+    email: Mapped[str] = columns.text(default=None)
+    role: Mapped[str] = columns.text(default=None)
     token_hash: Mapped[bytes] = mapped_column(sa.LargeBinary)
     invited_by_id: Mapped[UUID] = mapped_column(sa.Uuid)
-    expire_time: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True))
-    accept_time: Mapped[datetime | None] = moment()
-    revoke_time: Mapped[datetime | None] = moment()
+    expire_time: Mapped[datetime] = columns.instant()
+    accept_time: Mapped[datetime | None] = columns.instant_or_none()
+    revoke_time: Mapped[datetime | None] = columns.instant_or_none()
 
 
 class Session(AccountRow, Base):
@@ -178,7 +168,7 @@ class Session(AccountRow, Base):
     __table_args__ = (_of_member(),)
 
     user_id: Mapped[UUID] = mapped_column(sa.Uuid)
-    revoke_time: Mapped[datetime | None] = moment()
+    revoke_time: Mapped[datetime | None] = columns.instant_or_none()
 
 
 class RefreshToken(AccountRow, Base):
@@ -189,8 +179,8 @@ class RefreshToken(AccountRow, Base):
 
     session_id: Mapped[UUID] = mapped_column(sa.Uuid)
     token_hash: Mapped[bytes] = mapped_column(sa.LargeBinary)
-    expire_time: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True))
-    use_time: Mapped[datetime | None] = moment()
+    expire_time: Mapped[datetime] = columns.instant()
+    use_time: Mapped[datetime | None] = columns.instant_or_none()
 
 
 class Site(AccountRow, Editable, SoftDeleted, Base):
@@ -202,11 +192,11 @@ class Site(AccountRow, Editable, SoftDeleted, Base):
             "site_domain_key", "account_id", "domain", unique=True, postgresql_where=sa.text("delete_time IS NULL")
         ),
         sa.UniqueConstraint("account_id", "id", "industry_id"),
-        one_of("platform", PLATFORMS),
+        columns.one_of("platform", *PLATFORMS),
     )
 
-    name: Mapped[str] = mapped_column(sa.Text)
-    domain: Mapped[str] = mapped_column(sa.Text)
+    name: Mapped[str] = columns.text(default=None)
+    domain: Mapped[str] = columns.text(default=None)
     industry_id: Mapped[UUID] = mapped_column(sa.Uuid, sa.ForeignKey("industry.id"))
     platform: Mapped[str] = mapped_column(sa.Text, server_default="custom")
     language: Mapped[str] = mapped_column(sa.Text, server_default="en")
@@ -237,7 +227,7 @@ class Sector(AccountRow, Editable, SoftDeleted, Base):
     site_id: Mapped[UUID] = mapped_column(sa.Uuid)
     industry_id: Mapped[UUID] = mapped_column(sa.Uuid)
     industry_sector_id: Mapped[UUID] = mapped_column(sa.Uuid)
-    name: Mapped[str] = mapped_column(sa.Text)
+    name: Mapped[str] = columns.text(default=None)
     active: Mapped[bool] = mapped_column(sa.Boolean, server_default=sa.text("true"))
 
 
@@ -247,13 +237,13 @@ class ApiKey(AccountRow, Base):
     __tablename__ = "api_key"
     __table_args__ = (tenancy.within_account("site", "site_id"), sa.Index(None, "key_hash"))
 
-    name: Mapped[str] = mapped_column(sa.Text)
+    name: Mapped[str] = columns.text(default=None)
     site_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
     scopes: Mapped[list[str]] = mapped_column(ARRAY(sa.Text))
-    prefix: Mapped[str] = mapped_column(sa.Text)
+    prefix: Mapped[str] = columns.text(default=None)
     key_hash: Mapped[bytes] = mapped_column(sa.LargeBinary)
-    expire_time: Mapped[datetime | None] = moment()
-    revoke_time: Mapped[datetime | None] = moment()
+    expire_time: Mapped[datetime | None] = columns.instant_or_none()
+    revoke_time: Mapped[datetime | None] = columns.instant_or_none()
 
 
 class SiteAccess(AccountRow, Base):
@@ -278,17 +268,17 @@ class Notification(AccountRow, Base):
         _of_member(),
         tenancy.within_account("site", "site_id"),
         sa.Index(None, "account_id", "user_id", "create_time"),
-        one_of("severity", SEVERITIES),
+        columns.one_of("severity", *SEVERITIES),
     )
 
     user_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
     site_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
-    kind: Mapped[str] = mapped_column(sa.Text)
-    title: Mapped[str] = mapped_column(sa.Text)
-    message: Mapped[str] = mapped_column(sa.Text, server_default="")
+    kind: Mapped[str] = columns.text(default=None)
+    title: Mapped[str] = columns.text(default=None)
+    message: Mapped[str] = columns.text()
     severity: Mapped[str] = mapped_column(sa.Text, server_default="info")
-    action_url: Mapped[str] = mapped_column(sa.Text, server_default="")
-    read_time: Mapped[datetime | None] = moment()
+    action_url: Mapped[str] = columns.text()
+    read_time: Mapped[datetime | None] = columns.instant_or_none()
 
 
 class NotificationPreference(AccountRow, Base):
@@ -298,12 +288,12 @@ class NotificationPreference(AccountRow, Base):
     __table_args__ = (
         sa.UniqueConstraint("account_id", "user_id", "kind", "channel"),
         _of_member(),
-        one_of("channel", ("in_app", "email")),
+        columns.one_of("channel", "in_app", "email"),
     )
 
     user_id: Mapped[UUID] = mapped_column(sa.Uuid)
-    kind: Mapped[str] = mapped_column(sa.Text)
-    channel: Mapped[str] = mapped_column(sa.Text)
+    kind: Mapped[str] = columns.text(default=None)
+    channel: Mapped[str] = columns.text(default=None)
     enabled: Mapped[bool] = mapped_column(sa.Boolean, server_default=sa.text("true"))
 
 
@@ -313,4 +303,4 @@ class OperatorAccess(AccountRow, Base):
     __tablename__ = "operator_access"
 
     operator_key_id: Mapped[UUID] = mapped_column(sa.Uuid, sa.ForeignKey("operator_key.id"))
-    operator_name: Mapped[str] = mapped_column(sa.Text)
+    operator_name: Mapped[str] = columns.text(default=None)

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from chassis import idempotency, outbox, tenancy, work
+from chassis import columns, idempotency, outbox, tenancy, work
 from chassis.tenancy import Editable, SectorRow, SiteRow, SoftDeleted, TenantBase, within_site
 from services.integration import domain
 
@@ -28,27 +28,6 @@ idempotency.add_table(Base.metadata)
 work.add_table(Base.metadata)
 
 
-def _one_of(column: str, values: tuple[str, ...]) -> sa.CheckConstraint:
-    listed = ", ".join(f"'{value}'" for value in values)
-    return sa.CheckConstraint(f"{column} IN ({listed})", name=column)
-
-
-def _text(*, default: str | None = "") -> Mapped[str]:
-    return mapped_column(sa.Text, nullable=False, server_default=default)
-
-
-def _object() -> Mapped[dict[str, Any]]:
-    return mapped_column(JSONB, nullable=False, server_default=sa.text("'{}'"))
-
-
-def _flag(*, default: bool) -> Mapped[bool]:
-    return mapped_column(sa.Boolean, nullable=False, server_default=sa.true() if default else sa.false())
-
-
-def _moment() -> Mapped[datetime | None]:
-    return mapped_column(sa.DateTime(timezone=True))
-
-
 class SiteIntegration(SiteRow, Editable, SoftDeleted, Base):
     """A destination that a site is connected to. `credentials` is sealed (chassis.secrets), never text."""
 
@@ -62,23 +41,23 @@ class SiteIntegration(SiteRow, Editable, SoftDeleted, Base):
             unique=True,
             postgresql_where=sa.text("delete_time IS NULL"),
         ),
-        _one_of("platform", domain.PLATFORMS),
-        _one_of("platform_type", domain.PLATFORM_TYPES),
-        _one_of("sync_direction", domain.SYNC_DIRECTIONS),
-        _one_of("sync_status", domain.SYNC_STATUSES),
+        columns.one_of("platform", *domain.PLATFORMS),
+        columns.one_of("platform_type", *domain.PLATFORM_TYPES),
+        columns.one_of("sync_direction", *domain.SYNC_DIRECTIONS),
+        columns.one_of("sync_status", *domain.SYNC_STATUSES),
     )
 
-    platform: Mapped[str] = _text(default=None)
-    platform_type: Mapped[str] = _text(default="cms")
-    base_url: Mapped[str] = _text()
-    config: Mapped[dict[str, Any]] = _object()
+    platform: Mapped[str] = columns.text(default=None)
+    platform_type: Mapped[str] = columns.text(default="cms")
+    base_url: Mapped[str] = columns.text()
+    config: Mapped[dict[str, Any]] = columns.json_object()
     credentials: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
-    active: Mapped[bool] = _flag(default=True)
-    sync_enabled: Mapped[bool] = _flag(default=True)
-    sync_direction: Mapped[str] = _text(default="to_site")
-    sync_status: Mapped[str] = _text(default="never")
-    last_sync_time: Mapped[datetime | None] = _moment()
-    last_error: Mapped[str] = _text()
+    active: Mapped[bool] = columns.flag(default=True)
+    sync_enabled: Mapped[bool] = columns.flag(default=True)
+    sync_direction: Mapped[str] = columns.text(default="to_site")
+    sync_status: Mapped[str] = columns.text(default="never")
+    last_sync_time: Mapped[datetime | None] = columns.instant_or_none()
+    last_error: Mapped[str] = columns.text()
 
 
 class SyncEvent(SiteRow, Base):
@@ -93,14 +72,14 @@ class SyncEvent(SiteRow, Base):
     )
 
     site_integration_id: Mapped[UUID] = mapped_column(sa.Uuid, nullable=False)
-    event_type: Mapped[str] = _text(default=None)
-    action: Mapped[str] = _text()
+    event_type: Mapped[str] = columns.text(default=None)
+    action: Mapped[str] = columns.text()
     success: Mapped[bool] = mapped_column(sa.Boolean, nullable=False)
     content_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
-    external_id: Mapped[str] = _text()
-    details: Mapped[dict[str, Any]] = _object()
-    error: Mapped[str] = _text()
-    duration_ms: Mapped[int] = mapped_column(sa.BigInteger, nullable=False, server_default="0")
+    external_id: Mapped[str] = columns.text()
+    details: Mapped[dict[str, Any]] = columns.json_object()
+    error: Mapped[str] = columns.text()
+    duration_ms: Mapped[int] = columns.whole()
 
 
 class Publication(SectorRow, Editable, Base):
@@ -114,8 +93,8 @@ class Publication(SectorRow, Editable, Base):
     __table_args__ = (
         sa.UniqueConstraint("account_id", "content_id", "site_integration_id"),
         within_site("site_integration", "site_integration_id"),
-        _one_of("platform", domain.PLATFORMS),
-        _one_of("status", domain.PUBLICATION_STATUSES),
+        columns.one_of("platform", *domain.PLATFORMS),
+        columns.one_of("status", *domain.PUBLICATION_STATUSES),
         sa.CheckConstraint("(lease_token IS NULL) = (lease_until IS NULL)", name="lease"),
         sa.Index("publication_status_idx", *_SITE, "status", "id"),
         sa.Index(
@@ -127,21 +106,21 @@ class Publication(SectorRow, Editable, Base):
 
     content_id: Mapped[UUID] = mapped_column(sa.Uuid, nullable=False)  # the writer's
     site_integration_id: Mapped[UUID] = mapped_column(sa.Uuid, nullable=False)
-    platform: Mapped[str] = _text(default=None)
-    status: Mapped[str] = _text(default="pending")
-    external_id: Mapped[str] = _text()
-    external_url: Mapped[str] = _text()
-    content_digest: Mapped[str] = _text()
-    warnings: Mapped[list[str]] = mapped_column(ARRAY(sa.Text), nullable=False, server_default=sa.text("'{}'"))
-    error: Mapped[str] = _text()
-    error_reason: Mapped[str] = _text()
+    platform: Mapped[str] = columns.text(default=None)
+    status: Mapped[str] = columns.text(default="pending")
+    external_id: Mapped[str] = columns.text()
+    external_url: Mapped[str] = columns.text()
+    content_digest: Mapped[str] = columns.text()
+    warnings: Mapped[list[str]] = columns.texts()
+    error: Mapped[str] = columns.text()
+    error_reason: Mapped[str] = columns.text()
     attempts: Mapped[int] = mapped_column(sa.Integer, nullable=False, server_default="0")
-    before_image: Mapped[dict[str, Any]] = _object()
-    external_metadata: Mapped[dict[str, Any]] = _object()
-    schedule_time: Mapped[datetime | None] = _moment()
-    publish_time: Mapped[datetime | None] = _moment()
+    before_image: Mapped[dict[str, Any]] = columns.json_object()
+    external_metadata: Mapped[dict[str, Any]] = columns.json_object()
+    schedule_time: Mapped[datetime | None] = columns.instant_or_none()
+    publish_time: Mapped[datetime | None] = columns.instant_or_none()
     lease_token: Mapped[UUID | None] = mapped_column(sa.Uuid)
-    lease_until: Mapped[datetime | None] = _moment()
+    lease_until: Mapped[datetime | None] = columns.instant_or_none()
 
 
 class PublishingSettings(SiteRow, Editable, Base):
@@ -158,8 +137,8 @@ class PublishingSettings(SiteRow, Editable, Base):
         sa.CheckConstraint("publish_days <@ ARRAY[1, 2, 3, 4, 5, 6, 7]", name="publish_days"),
     )
 
-    auto_approve: Mapped[bool] = _flag(default=False)
-    auto_publish: Mapped[bool] = _flag(default=False)
+    auto_approve: Mapped[bool] = columns.flag(default=False)
+    auto_publish: Mapped[bool] = columns.flag(default=False)
     daily_limit: Mapped[int | None] = mapped_column(sa.Integer)
     weekly_limit: Mapped[int | None] = mapped_column(sa.Integer)
     monthly_limit: Mapped[int | None] = mapped_column(sa.Integer)
@@ -167,9 +146,9 @@ class PublishingSettings(SiteRow, Editable, Base):
     publish_days: Mapped[list[int]] = mapped_column(
         ARRAY(sa.Integer), nullable=False, server_default=sa.text("'{1,2,3,4,5,6,7}'")
     )  # ISO: Monday is 1
-    time_slots: Mapped[list[str]] = mapped_column(ARRAY(sa.Text), nullable=False, server_default=sa.text("'{}'"))
+    time_slots: Mapped[list[str]] = columns.texts()
     stagger_minutes: Mapped[int] = mapped_column(sa.Integer, nullable=False, server_default="0")
-    time_zone: Mapped[str] = _text(default="UTC")
+    time_zone: Mapped[str] = columns.text(default="UTC")
 
 
 class DeploymentRecord(SiteRow, Editable, Base):
@@ -179,17 +158,17 @@ class DeploymentRecord(SiteRow, Editable, Base):
     __table_args__ = (
         sa.UniqueConstraint(*_SITE, "version"),
         sa.ForeignKeyConstraint([*_SITE, "sector_id"], [f"sector_ref.{column}" for column in (*_SITE, "sector_id")]),
-        _one_of("status", domain.DEPLOYMENT_STATUSES),
+        columns.one_of("status", *domain.DEPLOYMENT_STATUSES),
     )
 
     sector_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
     version: Mapped[int] = mapped_column(sa.BigInteger, nullable=False)
     deployed_version: Mapped[int | None] = mapped_column(sa.BigInteger)
-    status: Mapped[str] = _text(default="pending")
-    deployment_url: Mapped[str] = _text()
-    error: Mapped[str] = _text()
-    deployment_metadata: Mapped[dict[str, Any]] = _object()
-    deploy_time: Mapped[datetime | None] = _moment()
+    status: Mapped[str] = columns.text(default="pending")
+    deployment_url: Mapped[str] = columns.text()
+    error: Mapped[str] = columns.text()
+    deployment_metadata: Mapped[dict[str, Any]] = columns.json_object()
+    deploy_time: Mapped[datetime | None] = columns.instant_or_none()
 
 
 class WebhookEvent(SiteRow, Base):
@@ -201,19 +180,19 @@ class WebhookEvent(SiteRow, Base):
         sa.UniqueConstraint(
             "account_id", "site_integration_id", "external_event_id", name="webhook_event_external_key"
         ),
-        _one_of("status", domain.WEBHOOK_STATUSES),
+        columns.one_of("status", *domain.WEBHOOK_STATUSES),
         sa.Index("webhook_event_open_idx", "account_id", "id", postgresql_where=sa.text("status = 'received'")),
     )
 
     site_integration_id: Mapped[UUID] = mapped_column(sa.Uuid, nullable=False)
-    external_event_id: Mapped[str] = _text(default=None)
-    topic: Mapped[str] = _text(default=None)
-    headers: Mapped[dict[str, Any]] = _object()
-    payload: Mapped[dict[str, Any]] = _object()
-    status: Mapped[str] = _text(default="received")
+    external_event_id: Mapped[str] = columns.text(default=None)
+    topic: Mapped[str] = columns.text(default=None)
+    headers: Mapped[dict[str, Any]] = columns.json_object()
+    payload: Mapped[dict[str, Any]] = columns.json_object()
+    status: Mapped[str] = columns.text(default="received")
     attempts: Mapped[int] = mapped_column(sa.Integer, nullable=False, server_default="0")
-    error: Mapped[str] = _text()
-    process_time: Mapped[datetime | None] = _moment()
+    error: Mapped[str] = columns.text()
+    process_time: Mapped[datetime | None] = columns.instant_or_none()
 
 
 class TaxonomyMapping(SiteRow, Editable, Base):
@@ -230,15 +209,15 @@ class TaxonomyMapping(SiteRow, Editable, Base):
             "external_id",
             name="taxonomy_mapping_external_key",
         ),
-        _one_of("sync_status", domain.SYNC_STATUSES),
+        columns.one_of("sync_status", *domain.SYNC_STATUSES),
     )
 
     site_integration_id: Mapped[UUID] = mapped_column(sa.Uuid, nullable=False)
     taxonomy_term_id: Mapped[UUID] = mapped_column(sa.Uuid, nullable=False)  # the writer's
-    external_taxonomy: Mapped[str] = _text(default=None)
-    external_id: Mapped[str] = _text(default=None)
-    sync_status: Mapped[str] = _text(default="never")
-    last_sync_time: Mapped[datetime | None] = _moment()
+    external_taxonomy: Mapped[str] = columns.text(default=None)
+    external_id: Mapped[str] = columns.text(default=None)
+    sync_status: Mapped[str] = columns.text(default="never")
+    last_sync_time: Mapped[datetime | None] = columns.instant_or_none()
 
 
 class SiteContentType(SiteRow, Editable, Base):
@@ -248,16 +227,16 @@ class SiteContentType(SiteRow, Editable, Base):
     __table_args__ = (
         within_site("site_integration", "site_integration_id"),
         sa.UniqueConstraint("account_id", "site_integration_id", "kind", "name"),
-        _one_of("kind", domain.CONTENT_TYPE_KINDS),
+        columns.one_of("kind", *domain.CONTENT_TYPE_KINDS),
     )
 
     site_integration_id: Mapped[UUID] = mapped_column(sa.Uuid, nullable=False)
-    kind: Mapped[str] = _text(default=None)
-    name: Mapped[str] = _text(default=None)
-    label: Mapped[str] = _text()
-    enabled: Mapped[bool] = _flag(default=False)
-    item_count: Mapped[int] = mapped_column(sa.BigInteger, nullable=False, server_default="0")
-    structure: Mapped[dict[str, Any]] = _object()
+    kind: Mapped[str] = columns.text(default=None)
+    name: Mapped[str] = columns.text(default=None)
+    label: Mapped[str] = columns.text()
+    enabled: Mapped[bool] = columns.flag(default=False)
+    item_count: Mapped[int] = columns.whole()
+    structure: Mapped[dict[str, Any]] = columns.json_object()
 
 
 class PluginInstallation(SiteRow, Editable, Base):
@@ -270,10 +249,10 @@ class PluginInstallation(SiteRow, Editable, Base):
     )
 
     site_integration_id: Mapped[UUID] = mapped_column(sa.Uuid, nullable=False)
-    plugin_version: Mapped[str] = _text()
-    wordpress_version: Mapped[str] = _text()
-    php_version: Mapped[str] = _text()
-    last_seen_time: Mapped[datetime | None] = _moment()
+    plugin_version: Mapped[str] = columns.text()
+    wordpress_version: Mapped[str] = columns.text()
+    php_version: Mapped[str] = columns.text()
+    last_seen_time: Mapped[datetime | None] = columns.instant_or_none()
 
 
 class PluginRelease(Base):
@@ -283,11 +262,11 @@ class PluginRelease(Base):
     __table_args__ = (sa.UniqueConstraint("version"),)
 
     id: Mapped[UUID] = mapped_column(sa.Uuid, primary_key=True)
-    version: Mapped[str] = _text(default=None)
-    object_key: Mapped[str] = _text(default=None)
-    sha256: Mapped[str] = _text(default=None)
+    version: Mapped[str] = columns.text(default=None)
+    object_key: Mapped[str] = columns.text(default=None)
+    sha256: Mapped[str] = columns.text(default=None)
     size_bytes: Mapped[int] = mapped_column(sa.BigInteger, nullable=False)
-    requires_wordpress: Mapped[str] = _text()
-    requires_php: Mapped[str] = _text()
-    changelog: Mapped[str] = _text()
+    requires_wordpress: Mapped[str] = columns.text()
+    requires_php: Mapped[str] = columns.text()
+    changelog: Mapped[str] = columns.text()
     create_time: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True), server_default=sa.func.now())

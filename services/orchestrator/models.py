@@ -8,8 +8,6 @@ import sqlalchemy as sa
 from sqlalchemy import (
     BigInteger,
     Boolean,
-    CheckConstraint,
-    DateTime,
     Index,
     Integer,
     Text,
@@ -20,7 +18,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from chassis import idempotency, outbox, tenancy
+from chassis import columns, idempotency, outbox, tenancy
 from chassis.tenancy import Editable, SiteRow, TenantBase
 
 CATALOGUE = frozenset({"lane"})
@@ -38,28 +36,24 @@ outbox.add_tables(Base.metadata)
 idempotency.add_table(Base.metadata)
 
 
-def _one_of(column: str, *values: str) -> CheckConstraint:
-    return CheckConstraint(f"{column} IN ({', '.join(repr(value) for value in values)})", name=column)
-
-
 class AutomationConfig(SiteRow, Editable, Base):
     """A site's settings for runs."""
 
     __tablename__ = "automation_config"
     __table_args__ = (
         UniqueConstraint("account_id", "site_id"),
-        _one_of("frequency", "daily", "weekly", "monthly"),
+        columns.one_of("frequency", "daily", "weekly", "monthly"),
     )
 
-    enabled: Mapped[bool] = mapped_column(Boolean, server_default=sa.false(), nullable=False)
+    enabled: Mapped[bool] = columns.flag(default=False)
     frequency: Mapped[str] = mapped_column(Text, server_default="daily", nullable=False)
     local_time: Mapped[str] = mapped_column(Text, server_default="02:00", nullable=False)
-    plan: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"), nullable=False)
+    plan: Mapped[dict[str, Any]] = columns.json_object()
     delay_within_stage_s: Mapped[int] = mapped_column(Integer, server_default="0", nullable=False)
     delay_between_stages_s: Mapped[int] = mapped_column(Integer, server_default="0", nullable=False)
-    batch_sizes: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"), nullable=False)
-    next_run_time: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    last_run_time: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    batch_sizes: Mapped[dict[str, Any]] = columns.json_object()
+    next_run_time: Mapped[datetime | None] = columns.instant_or_none()
+    last_run_time: Mapped[datetime | None] = columns.instant_or_none()
 
 
 class Schedule(SiteRow, Editable, Base):
@@ -68,20 +62,20 @@ class Schedule(SiteRow, Editable, Base):
     __tablename__ = "schedule"
     __table_args__ = (
         UniqueConstraint("account_id", "site_id", "kind"),
-        _one_of("frequency", "hourly", "daily", "weekly", "monthly"),
-        _one_of("catch_up", "once", "skip"),
+        columns.one_of("frequency", "hourly", "daily", "weekly", "monthly"),
+        columns.one_of("catch_up", "once", "skip"),
     )
 
-    kind: Mapped[str] = mapped_column(Text, nullable=False)
-    enabled: Mapped[bool] = mapped_column(Boolean, server_default=sa.false(), nullable=False)
-    frequency: Mapped[str] = mapped_column(Text, nullable=False)
+    kind: Mapped[str] = columns.text(default=None)
+    enabled: Mapped[bool] = columns.flag(default=False)
+    frequency: Mapped[str] = columns.text(default=None)
     local_time: Mapped[time] = mapped_column(sa.Time, nullable=False)
     weekday: Mapped[int | None] = mapped_column(Integer)
     month_day: Mapped[int | None] = mapped_column(Integer)
     time_zone: Mapped[str] = mapped_column(Text, server_default="UTC", nullable=False)
     catch_up: Mapped[str] = mapped_column(Text, server_default="once", nullable=False)
-    next_time: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    last_time: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    next_time: Mapped[datetime | None] = columns.instant_or_none()
+    last_time: Mapped[datetime | None] = columns.instant_or_none()
 
 
 class RunQuote(SiteRow, Base):
@@ -95,7 +89,7 @@ class RunQuote(SiteRow, Base):
     billing_quote_id: Mapped[UUID] = mapped_column(Uuid, nullable=False)
     expected_credits: Mapped[int] = mapped_column(BigInteger, nullable=False)
     limit_credits: Mapped[int] = mapped_column(BigInteger, nullable=False)
-    expire_time: Mapped[datetime] = mapped_column(DateTime(timezone=True), nullable=False)
+    expire_time: Mapped[datetime] = columns.instant()
 
 
 class Run(SiteRow, Editable, Base):
@@ -103,8 +97,8 @@ class Run(SiteRow, Editable, Base):
 
     __tablename__ = "run"
     __table_args__ = (
-        _one_of("trigger", "manual", "scheduled"),
-        _one_of("status", "running", "paused", "cancelled", "completed", "failed"),
+        columns.one_of("trigger", "manual", "scheduled"),
+        columns.one_of("status", "running", "paused", "cancelled", "completed", "failed"),
         Index(
             "run_one_active_automation_idx",
             "account_id",
@@ -115,20 +109,20 @@ class Run(SiteRow, Editable, Base):
         Index("run_site_idx", "account_id", "site_id", "id"),
     )
 
-    name: Mapped[str] = mapped_column(Text, nullable=False)
+    name: Mapped[str] = columns.text(default=None)
     plan: Mapped[dict[str, Any]] = mapped_column(JSONB, nullable=False)
     by_hand: Mapped[bool] = mapped_column(Boolean, nullable=False)
-    trigger: Mapped[str] = mapped_column(Text, nullable=False)
+    trigger: Mapped[str] = columns.text(default=None)
     status: Mapped[str] = mapped_column(Text, server_default="running", nullable=False)
-    pause_reason: Mapped[str] = mapped_column(Text, server_default="", nullable=False)
+    pause_reason: Mapped[str] = columns.text()
     current_stage: Mapped[int] = mapped_column(Integer, server_default="0", nullable=False)
     billing_quote_id: Mapped[UUID | None] = mapped_column(Uuid)
-    quoted_credits: Mapped[int] = mapped_column(BigInteger, server_default="0", nullable=False)
-    captured_credits: Mapped[int] = mapped_column(BigInteger, server_default="0", nullable=False)
-    error: Mapped[str] = mapped_column(Text, server_default="", nullable=False)
-    event_count: Mapped[int] = mapped_column(BigInteger, server_default="0", nullable=False)
-    logged_count: Mapped[int] = mapped_column(BigInteger, server_default="0", nullable=False)
-    end_time: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    quoted_credits: Mapped[int] = columns.whole()
+    captured_credits: Mapped[int] = columns.whole()
+    error: Mapped[str] = columns.text()
+    event_count: Mapped[int] = columns.whole()
+    logged_count: Mapped[int] = columns.whole()
+    end_time: Mapped[datetime | None] = columns.instant_or_none()
 
 
 class RunStage(SiteRow, Base):
@@ -138,24 +132,24 @@ class RunStage(SiteRow, Base):
     __table_args__ = (
         UniqueConstraint("account_id", "run_id", "place"),
         tenancy.within_account("run", "run_id"),
-        _one_of("state", "pending", "planning", "open", "closed"),
+        columns.one_of("state", "pending", "planning", "open", "closed"),
     )
 
     run_id: Mapped[UUID] = mapped_column(Uuid, nullable=False)
     place: Mapped[int] = mapped_column(Integer, nullable=False)
     stage: Mapped[int] = mapped_column(Integer, nullable=False)
-    function: Mapped[str] = mapped_column(Text, nullable=False)
+    function: Mapped[str] = columns.text(default=None)
     state: Mapped[str] = mapped_column(Text, server_default="pending", nullable=False)
-    planned: Mapped[int] = mapped_column(BigInteger, server_default="0", nullable=False)
-    succeeded: Mapped[int] = mapped_column(BigInteger, server_default="0", nullable=False)
-    failed: Mapped[int] = mapped_column(BigInteger, server_default="0", nullable=False)
-    cancelled: Mapped[int] = mapped_column(BigInteger, server_default="0", nullable=False)
-    credits: Mapped[int] = mapped_column(BigInteger, server_default="0", nullable=False)
-    made: Mapped[int] = mapped_column(BigInteger, server_default="0", nullable=False)
-    left_over: Mapped[int] = mapped_column(BigInteger, server_default="0", nullable=False)
-    skip_reason: Mapped[str] = mapped_column(Text, server_default="", nullable=False)
-    start_time: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    end_time: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    planned: Mapped[int] = columns.whole()
+    succeeded: Mapped[int] = columns.whole()
+    failed: Mapped[int] = columns.whole()
+    cancelled: Mapped[int] = columns.whole()
+    credits: Mapped[int] = columns.whole()
+    made: Mapped[int] = columns.whole()
+    left_over: Mapped[int] = columns.whole()
+    skip_reason: Mapped[str] = columns.text()
+    start_time: Mapped[datetime | None] = columns.instant_or_none()
+    end_time: Mapped[datetime | None] = columns.instant_or_none()
 
 
 class Step(SiteRow, Editable, Base):
@@ -165,8 +159,8 @@ class Step(SiteRow, Editable, Base):
     __table_args__ = (
         UniqueConstraint("account_id", "run_id", "place", "function", "subject_id"),
         tenancy.within_account("run", "run_id"),
-        _one_of("status", "ready", "running", "succeeded", "failed", "cancelled"),
-        _one_of("phase", "prepare", "reserve", "call", "apply", "capture", "done"),
+        columns.one_of("status", "ready", "running", "succeeded", "failed", "cancelled"),
+        columns.one_of("phase", "prepare", "reserve", "call", "apply", "capture", "done"),
         Index(
             "step_one_open_for_subject_idx",
             "account_id",
@@ -190,27 +184,27 @@ class Step(SiteRow, Editable, Base):
     run_id: Mapped[UUID] = mapped_column(Uuid, nullable=False)
     place: Mapped[int] = mapped_column(Integer, nullable=False)
     stage: Mapped[int] = mapped_column(Integer, nullable=False)
-    function: Mapped[str] = mapped_column(Text, nullable=False)
+    function: Mapped[str] = columns.text(default=None)
     subject_id: Mapped[UUID] = mapped_column(Uuid, nullable=False)
-    subject_kind: Mapped[str] = mapped_column(Text, nullable=False)
-    label: Mapped[str] = mapped_column(Text, server_default="", nullable=False)
-    lane: Mapped[str] = mapped_column(Text, nullable=False)
+    subject_kind: Mapped[str] = columns.text(default=None)
+    label: Mapped[str] = columns.text()
+    lane: Mapped[str] = columns.text(default=None)
     status: Mapped[str] = mapped_column(Text, server_default="ready", nullable=False)
     phase: Mapped[str] = mapped_column(Text, server_default="prepare", nullable=False)
-    due: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=sa.func.now(), nullable=False)
-    fence: Mapped[int] = mapped_column(BigInteger, server_default="0", nullable=False)
+    due: Mapped[datetime] = columns.now_by_default()
+    fence: Mapped[int] = columns.whole()
     attempt: Mapped[int] = mapped_column(Integer, server_default="0", nullable=False)
     failures: Mapped[int] = mapped_column(Integer, server_default="0", nullable=False)
-    limit_quantity: Mapped[int] = mapped_column(BigInteger, server_default="0", nullable=False)
+    limit_quantity: Mapped[int] = columns.whole()
     reservation: Mapped[int] = mapped_column(Integer, server_default="0", nullable=False)
-    reserved: Mapped[bool] = mapped_column(Boolean, server_default=sa.false(), nullable=False)
-    apply_sent: Mapped[bool] = mapped_column(Boolean, server_default=sa.false(), nullable=False)
+    reserved: Mapped[bool] = columns.flag(default=False)
+    apply_sent: Mapped[bool] = columns.flag(default=False)
     job: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     answer: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     applied: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
-    credits: Mapped[int] = mapped_column(BigInteger, server_default="0", nullable=False)
-    error_reason: Mapped[str] = mapped_column(Text, server_default="", nullable=False)
-    error: Mapped[str] = mapped_column(Text, server_default="", nullable=False)
+    credits: Mapped[int] = columns.whole()
+    error_reason: Mapped[str] = columns.text()
+    error: Mapped[str] = columns.text()
 
 
 class RunEvent(SiteRow, Base):
@@ -224,11 +218,11 @@ class RunEvent(SiteRow, Base):
 
     run_id: Mapped[UUID] = mapped_column(Uuid, nullable=False)
     position: Mapped[int] = mapped_column(BigInteger, nullable=False)
-    kind: Mapped[str] = mapped_column(Text, nullable=False)
+    kind: Mapped[str] = columns.text(default=None)
     stage: Mapped[int] = mapped_column(Integer, server_default="0", nullable=False)
     step_id: Mapped[UUID | None] = mapped_column(Uuid)
-    message: Mapped[str] = mapped_column(Text, server_default="", nullable=False)
-    payload: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"), nullable=False)
+    message: Mapped[str] = columns.text()
+    payload: Mapped[dict[str, Any]] = columns.json_object()
 
 
 class LaneBell(Base):
@@ -237,5 +231,5 @@ class LaneBell(Base):
     __tablename__ = "lane"
 
     lane: Mapped[str] = mapped_column(Text, primary_key=True)
-    rung_time: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    polled_time: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    rung_time: Mapped[datetime | None] = columns.instant_or_none()
+    polled_time: Mapped[datetime | None] = columns.instant_or_none()

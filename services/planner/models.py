@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, aggregate_order_by
 from sqlalchemy.orm import Mapped, mapped_column
 
-from chassis import idempotency, outbox, tenancy, work
+from chassis import columns, idempotency, outbox, tenancy, work
 from chassis.tenancy import AccountRow, Editable, SectorRow, SiteRow, SoftDeleted, TenantBase
 from services.planner.domain import CONTENT_STRUCTURES, CONTENT_TYPES, FREE_KEYWORDS_MAX, FREE_PLAN, Intent
 
@@ -30,15 +30,6 @@ idempotency.add_table(Base.metadata)
 work.add_table(Base.metadata)
 
 
-def _one_of(column: str, values: tuple[str, ...]) -> sa.CheckConstraint:
-    listed = ", ".join(f"'{value}'" for value in values)
-    return sa.CheckConstraint(f"{column} IN ({listed})", name=column)
-
-
-def _text() -> Any:
-    return mapped_column(sa.Text, nullable=False, server_default="")
-
-
 def _named(name: str, key: sa.ForeignKeyConstraint) -> sa.ForeignKeyConstraint:
     """The key under a name of our own: the one made of its columns is longer than PostgreSQL takes."""
     key.name = name
@@ -50,12 +41,12 @@ class _Seed:
 
     industry_id: Mapped[UUID] = mapped_column(sa.Uuid, nullable=False)
     industry_sector_id: Mapped[UUID] = mapped_column(sa.Uuid, nullable=False)
-    text: Mapped[str] = mapped_column(sa.Text, nullable=False)
-    normalised: Mapped[str] = mapped_column(sa.Text, nullable=False)
+    text: Mapped[str] = columns.text(default=None)
+    normalised: Mapped[str] = columns.text(default=None)
     volume: Mapped[int | None] = mapped_column(sa.BigInteger)
     difficulty: Mapped[float | None] = mapped_column(sa.Double)
     intent: Mapped[str | None] = mapped_column(sa.Text)
-    country: Mapped[str] = _text()
+    country: Mapped[str] = columns.text()
 
 
 class SeedKeyword(_Seed, Base):
@@ -64,7 +55,7 @@ class SeedKeyword(_Seed, Base):
     __tablename__ = "seed_keyword"
     __table_args__ = (
         sa.UniqueConstraint("industry_sector_id", "normalised"),
-        _one_of("intent", tuple(Intent)),
+        columns.one_of("intent", *Intent),
     )
 
     id: Mapped[UUID] = mapped_column(sa.Uuid, primary_key=True, sort_order=-4)
@@ -82,7 +73,7 @@ class PrivateSeedKeyword(_Seed, AccountRow, Base):
     __tablename__ = "private_seed_keyword"
     __table_args__ = (
         sa.UniqueConstraint("account_id", "industry_sector_id", "normalised", name="private_seed_keyword_text_key"),
-        _one_of("intent", tuple(Intent)),
+        columns.one_of("intent", *Intent),
     )
 
 
@@ -103,7 +94,10 @@ class Keyword(SectorRow, Editable, SoftDeleted, Base):
         sa.UniqueConstraint(*SECTOR_KEY, name="keyword_sector_key"),
         sa.Index(
             "keyword_live_text_key",
-            *("account_id", "site_id", "sector_id", "normalised"),
+            "account_id",
+            "site_id",
+            "sector_id",
+            "normalised",
             unique=True,
             postgresql_where=sa.text("delete_time IS NULL"),
         ),
@@ -114,7 +108,7 @@ class Keyword(SectorRow, Editable, SoftDeleted, Base):
         sa.CheckConstraint("num_nonnulls(seed_keyword_id, private_seed_keyword_id) = 1", name="one_seed"),
         sa.CheckConstraint("volume >= 0", name="volume"),
         sa.CheckConstraint("difficulty BETWEEN 0 AND 100", name="difficulty"),
-        _one_of("intent", tuple(Intent)),
+        columns.one_of("intent", *Intent),
     )
 
     seed_keyword_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
@@ -123,22 +117,22 @@ class Keyword(SectorRow, Editable, SoftDeleted, Base):
     status: Mapped[str] = mapped_column(
         sa.Text, sa.Computed("CASE WHEN cluster_id IS NULL THEN 'new' ELSE 'mapped' END", persisted=True)
     )
-    disabled: Mapped[bool] = mapped_column(sa.Boolean, nullable=False, server_default=sa.false())
-    text: Mapped[str] = mapped_column(sa.Text, nullable=False)
-    normalised: Mapped[str] = mapped_column(sa.Text, nullable=False)
+    disabled: Mapped[bool] = columns.flag(default=False)
+    text: Mapped[str] = columns.text(default=None)
+    normalised: Mapped[str] = columns.text(default=None)
     volume: Mapped[int | None] = mapped_column(sa.BigInteger)
     difficulty: Mapped[float | None] = mapped_column(sa.Double)
     intent: Mapped[str | None] = mapped_column(sa.Text)
-    country: Mapped[str] = _text()
+    country: Mapped[str] = columns.text()
     cpc_micros: Mapped[int | None] = mapped_column(sa.BigInteger)
-    cpc_currency: Mapped[str] = _text()
+    cpc_currency: Mapped[str] = columns.text()
     competition: Mapped[float | None] = mapped_column(sa.Double)
     impressions: Mapped[int | None] = mapped_column(sa.BigInteger)
     clicks: Mapped[int | None] = mapped_column(sa.BigInteger)
     position: Mapped[float | None] = mapped_column(sa.Double)
-    parent_keyword: Mapped[str] = _text()
-    url: Mapped[str] = _text()
-    attributes: Mapped[dict[str, Any]] = mapped_column(JSONB, nullable=False, server_default=sa.text("'{}'::jsonb"))
+    parent_keyword: Mapped[str] = columns.text()
+    url: Mapped[str] = columns.text()
+    attributes: Mapped[dict[str, Any]] = columns.json_object()
 
 
 class Cluster(SectorRow, Editable, SoftDeleted, Base):
@@ -160,19 +154,19 @@ class Cluster(SectorRow, Editable, SoftDeleted, Base):
             name="cluster_primary_keyword_fkey",
             use_alter=True,  # cluster and keyword point at each other
         ),
-        _one_of("status", ("new", "mapped")),
+        columns.one_of("status", "new", "mapped"),
     )
 
-    name: Mapped[str] = mapped_column(sa.Text, nullable=False)
-    description: Mapped[str] = _text()
+    name: Mapped[str] = columns.text(default=None)
+    description: Mapped[str] = columns.text()
     primary_keyword_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
-    keyword_count: Mapped[int] = mapped_column(sa.BigInteger, nullable=False, server_default="0")
-    volume: Mapped[int] = mapped_column(sa.BigInteger, nullable=False, server_default="0")
+    keyword_count: Mapped[int] = columns.whole()
+    volume: Mapped[int] = columns.whole()
     difficulty: Mapped[float | None] = mapped_column(sa.Double)
-    idea_count: Mapped[int] = mapped_column(sa.BigInteger, nullable=False, server_default="0")
-    content_count: Mapped[int] = mapped_column(sa.BigInteger, nullable=False, server_default="0")
+    idea_count: Mapped[int] = columns.whole()
+    content_count: Mapped[int] = columns.whole()
     status: Mapped[str] = mapped_column(sa.Text, nullable=False, server_default="new")
-    disabled: Mapped[bool] = mapped_column(sa.Boolean, nullable=False, server_default=sa.false())
+    disabled: Mapped[bool] = columns.flag(default=False)
     step_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
 
 
@@ -186,37 +180,38 @@ class ContentIdea(SectorRow, Editable, SoftDeleted, Base):
         sa.Index("content_idea_title_idx", "account_id", "site_id", sa.text("lower(title)")),
         sa.Index(
             "content_idea_content_idx",
-            *("account_id", "content_id"),
+            "account_id",
+            "content_id",
             postgresql_where=sa.text("content_id IS NOT NULL"),
         ),
         tenancy.within_sector("cluster", "cluster_id"),
-        _one_of("content_type", CONTENT_TYPES),
-        _one_of("content_structure", CONTENT_STRUCTURES),
-        _one_of("status", ("new", "queued", "completed")),
+        columns.one_of("content_type", *CONTENT_TYPES),
+        columns.one_of("content_structure", *CONTENT_STRUCTURES),
+        columns.one_of("status", "new", "queued", "completed"),
         sa.CheckConstraint("estimated_word_count >= 0", name="estimated_word_count"),
     )
 
     cluster_id: Mapped[UUID] = mapped_column(sa.Uuid, nullable=False)
-    title: Mapped[str] = mapped_column(sa.Text, nullable=False)
+    title: Mapped[str] = columns.text(default=None)
     content_type: Mapped[str] = mapped_column(sa.Text, nullable=False, server_default="post")
     content_structure: Mapped[str] = mapped_column(sa.Text, nullable=False, server_default="article")
-    primary_keyword: Mapped[str] = _text()
-    audience: Mapped[str] = _text()
-    tone: Mapped[str] = _text()
+    primary_keyword: Mapped[str] = columns.text()
+    audience: Mapped[str] = columns.text()
+    tone: Mapped[str] = columns.text()
     estimated_word_count: Mapped[int] = mapped_column(sa.Integer, nullable=False, server_default="0")
-    brief: Mapped[str] = _text()
-    call_to_action: Mapped[str] = _text()
+    brief: Mapped[str] = columns.text()
+    call_to_action: Mapped[str] = columns.text()
     outline: Mapped[list[Any]] = mapped_column(JSONB, nullable=False, server_default=sa.text("'[]'::jsonb"))
-    language: Mapped[str] = _text()
+    language: Mapped[str] = columns.text()
     priority: Mapped[int] = mapped_column(sa.Integer, nullable=False, server_default="0")
     assigned_user_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
-    needs_review: Mapped[bool] = mapped_column(sa.Boolean, nullable=False, server_default=sa.false())
+    needs_review: Mapped[bool] = columns.flag(default=False)
     status: Mapped[str] = mapped_column(sa.Text, nullable=False, server_default="new")
-    disabled: Mapped[bool] = mapped_column(sa.Boolean, nullable=False, server_default=sa.false())
+    disabled: Mapped[bool] = columns.flag(default=False)
     content_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
-    published_url: Mapped[str] = _text()
-    provider: Mapped[str] = _text()
-    provenance: Mapped[dict[str, Any]] = mapped_column(JSONB, nullable=False, server_default=sa.text("'{}'::jsonb"))
+    published_url: Mapped[str] = columns.text()
+    provider: Mapped[str] = columns.text()
+    provenance: Mapped[dict[str, Any]] = columns.json_object()
     step_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
     run_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
 
@@ -246,19 +241,19 @@ class KeywordImport(SectorRow, Base):
     __tablename__ = "keyword_import"
     __table_args__ = (
         sa.UniqueConstraint("account_id", "site_id", "id", name="keyword_import_site_key"),
-        _one_of("status", ("running", "completed", "failed")),
+        columns.one_of("status", "running", "completed", "failed"),
     )
 
-    filename: Mapped[str] = _text()
-    layout: Mapped[str] = _text()
+    filename: Mapped[str] = columns.text()
+    layout: Mapped[str] = columns.text()
     status: Mapped[str] = mapped_column(sa.Text, nullable=False, server_default="running")
-    line_count: Mapped[int] = mapped_column(sa.BigInteger, nullable=False, server_default="0")
-    created_count: Mapped[int] = mapped_column(sa.BigInteger, nullable=False, server_default="0")
-    updated_count: Mapped[int] = mapped_column(sa.BigInteger, nullable=False, server_default="0")
-    unchanged_count: Mapped[int] = mapped_column(sa.BigInteger, nullable=False, server_default="0")
-    skipped_count: Mapped[int] = mapped_column(sa.BigInteger, nullable=False, server_default="0")
-    note_count: Mapped[int] = mapped_column(sa.BigInteger, nullable=False, server_default="0")
-    error: Mapped[str] = _text()
+    line_count: Mapped[int] = columns.whole()
+    created_count: Mapped[int] = columns.whole()
+    updated_count: Mapped[int] = columns.whole()
+    unchanged_count: Mapped[int] = columns.whole()
+    skipped_count: Mapped[int] = columns.whole()
+    note_count: Mapped[int] = columns.whole()
+    error: Mapped[str] = columns.text()
     step_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
     update_time: Mapped[datetime] = mapped_column(
         sa.DateTime(timezone=True), server_default=sa.func.now(), nullable=False, sort_order=901
@@ -276,8 +271,8 @@ class ImportSkippedLine(SiteRow, Base):
 
     keyword_import_id: Mapped[UUID] = mapped_column(sa.Uuid, nullable=False)
     line: Mapped[int] = mapped_column(sa.BigInteger, nullable=False)
-    reason: Mapped[str] = mapped_column(sa.Text, nullable=False)
-    text: Mapped[str] = _text()
+    reason: Mapped[str] = columns.text(default=None)
+    text: Mapped[str] = columns.text()
 
 
 class AccountLimit(Base):
@@ -292,7 +287,7 @@ class AccountLimit(Base):
     account_id: Mapped[UUID] = mapped_column(sa.Uuid, primary_key=True)
     plan: Mapped[str] = mapped_column(sa.Text, nullable=False, server_default=FREE_PLAN)
     max_keywords: Mapped[int] = mapped_column(sa.BigInteger, nullable=False, server_default=str(FREE_KEYWORDS_MAX))
-    keyword_count: Mapped[int] = mapped_column(sa.BigInteger, nullable=False, server_default="0")
+    keyword_count: Mapped[int] = columns.whole()
 
 
 def table(rows: type[Base]) -> sa.Table:

@@ -5,10 +5,10 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from chassis import idempotency, outbox, tenancy, work
+from chassis import columns, idempotency, outbox, tenancy, work
 from chassis.tenancy import Editable, SectorRow, SoftDeleted, TenantBase, within_sector, within_site
 from services.writer.domain import terms
 
@@ -29,23 +29,6 @@ idempotency.add_table(Base.metadata)
 work.add_table(Base.metadata)
 
 
-def _one_of(column: str, values: tuple[str, ...]) -> sa.CheckConstraint:
-    listed = ", ".join(f"'{value}'" for value in values)
-    return sa.CheckConstraint(f"{column} IN ({listed})", name=column)
-
-
-def _text(*, default: str | None = "") -> Mapped[str]:
-    return mapped_column(sa.Text, nullable=False, server_default=default)
-
-
-def _texts() -> Mapped[list[str]]:
-    return mapped_column(ARRAY(sa.Text), nullable=False, server_default=sa.text("'{}'"))
-
-
-def _object() -> Mapped[dict[str, Any]]:
-    return mapped_column(JSONB, nullable=False, server_default=sa.text("'{}'"))
-
-
 class Task(SectorRow, Editable, SoftDeleted, Base):
     """Something to be written; an idea makes one task, ever."""
 
@@ -54,9 +37,9 @@ class Task(SectorRow, Editable, SoftDeleted, Base):
         sa.UniqueConstraint("account_id", "site_id", "content_idea_id"),
         sa.UniqueConstraint(*_SECTOR, "id"),
         within_site("taxonomy_term", "taxonomy_term_id"),
-        _one_of("content_type", terms.CONTENT_TYPES),
-        _one_of("content_structure", terms.CONTENT_STRUCTURES),
-        _one_of("status", terms.TASK_STATUSES),
+        columns.one_of("content_type", *terms.CONTENT_TYPES),
+        columns.one_of("content_structure", *terms.CONTENT_STRUCTURES),
+        columns.one_of("status", *terms.TASK_STATUSES),
         sa.CheckConstraint("target_word_count > 0", name="target_word_count"),
         sa.Index(
             "task_queue_idx",
@@ -70,21 +53,21 @@ class Task(SectorRow, Editable, SoftDeleted, Base):
     cluster_id: Mapped[UUID] = mapped_column(sa.Uuid, nullable=False)  # the planner's, as is the idea
     content_idea_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
     taxonomy_term_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
-    title: Mapped[str] = _text(default=None)
-    content_type: Mapped[str] = _text(default="post")
-    content_structure: Mapped[str] = _text(default="article")
-    primary_keyword: Mapped[str] = _text()
-    keywords: Mapped[list[str]] = _texts()
+    title: Mapped[str] = columns.text(default=None)
+    content_type: Mapped[str] = columns.text(default="post")
+    content_structure: Mapped[str] = columns.text(default="article")
+    primary_keyword: Mapped[str] = columns.text()
+    keywords: Mapped[list[str]] = columns.texts()
     target_word_count: Mapped[int] = mapped_column(sa.Integer, nullable=False, server_default="1000")
-    audience: Mapped[str] = _text()
-    tone: Mapped[str] = _text()
-    brief: Mapped[str] = _text()
+    audience: Mapped[str] = columns.text()
+    tone: Mapped[str] = columns.text()
+    brief: Mapped[str] = columns.text()
     outline: Mapped[list[Any]] = mapped_column(JSONB, nullable=False, server_default=sa.text("'[]'"))
-    language: Mapped[str] = _text()
-    prompt_override: Mapped[str] = _text()
-    status: Mapped[str] = _text(default="queued")
-    error: Mapped[str] = _text()
-    disabled: Mapped[bool] = mapped_column(sa.Boolean, nullable=False, server_default=sa.false())
+    language: Mapped[str] = columns.text()
+    prompt_override: Mapped[str] = columns.text()
+    status: Mapped[str] = columns.text(default="queued")
+    error: Mapped[str] = columns.text()
+    disabled: Mapped[bool] = columns.flag(default=False)
     # The step that last prepared it: a step that was given up late must not touch what another one has begun.
     step_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
 
@@ -97,11 +80,11 @@ class Content(SectorRow, Editable, SoftDeleted, Base):
         sa.UniqueConstraint("account_id", "site_id", "id"),
         sa.UniqueConstraint(*_SECTOR, "id"),
         within_sector("task", "task_id"),
-        _one_of("content_type", terms.CONTENT_TYPES),
-        _one_of("content_structure", terms.CONTENT_STRUCTURES),
-        _one_of("status", terms.CONTENT_STATUSES),
-        _one_of("source", terms.CONTENT_SOURCES),
-        _one_of("sync_status", terms.SYNC_STATUSES),
+        columns.one_of("content_type", *terms.CONTENT_TYPES),
+        columns.one_of("content_structure", *terms.CONTENT_STRUCTURES),
+        columns.one_of("status", *terms.CONTENT_STATUSES),
+        columns.one_of("source", *terms.CONTENT_SOURCES),
+        columns.one_of("sync_status", *terms.SYNC_STATUSES),
         sa.Index("content_slug_key", "account_id", "site_id", "slug", unique=True, postgresql_where=_ALIVE),
         sa.Index("content_task_key", "account_id", "task_id", unique=True, postgresql_where=_ALIVE),
         # Not unique: a destination that is set up anew counts its ids from 1 again.
@@ -117,28 +100,28 @@ class Content(SectorRow, Editable, SoftDeleted, Base):
 
     task_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
     cluster_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
-    title: Mapped[str] = _text(default=None)
-    slug: Mapped[str] = _text(default=None)
-    html: Mapped[str] = _text()
+    title: Mapped[str] = columns.text(default=None)
+    slug: Mapped[str] = columns.text(default=None)
+    html: Mapped[str] = columns.text()
     word_count: Mapped[int] = mapped_column(sa.Integer, nullable=False, server_default="0")
-    excerpt: Mapped[str] = _text()
-    meta_title: Mapped[str] = _text()
-    meta_description: Mapped[str] = _text()
-    primary_keyword: Mapped[str] = _text()
-    secondary_keywords: Mapped[list[str]] = _texts()
-    content_type: Mapped[str] = _text(default="post")
-    content_structure: Mapped[str] = _text(default="article")
-    status: Mapped[str] = _text(default="draft")
-    source: Mapped[str] = _text(default="igny8")
-    provider: Mapped[str] = _text()
-    model: Mapped[str] = _text()
-    sync_status: Mapped[str] = _text(default="native")
-    external_platform: Mapped[str] = _text()
-    external_id: Mapped[str] = _text()
-    external_url: Mapped[str] = _text()
-    external_metadata: Mapped[dict[str, Any]] = _object()
+    excerpt: Mapped[str] = columns.text()
+    meta_title: Mapped[str] = columns.text()
+    meta_description: Mapped[str] = columns.text()
+    primary_keyword: Mapped[str] = columns.text()
+    secondary_keywords: Mapped[list[str]] = columns.texts()
+    content_type: Mapped[str] = columns.text(default="post")
+    content_structure: Mapped[str] = columns.text(default="article")
+    status: Mapped[str] = columns.text(default="draft")
+    source: Mapped[str] = columns.text(default="igny8")
+    provider: Mapped[str] = columns.text()
+    model: Mapped[str] = columns.text()
+    sync_status: Mapped[str] = columns.text(default="native")
+    external_platform: Mapped[str] = columns.text()
+    external_id: Mapped[str] = columns.text()
+    external_url: Mapped[str] = columns.text()
+    external_metadata: Mapped[dict[str, Any]] = columns.json_object()
     # When the newest publication that was heard of became true: an older one that comes late changes nothing.
-    publish_time: Mapped[datetime | None] = mapped_column(sa.DateTime(timezone=True))
+    publish_time: Mapped[datetime | None] = columns.instant_or_none()
 
 
 class ContentRevision(SectorRow, Base):
@@ -152,10 +135,10 @@ class ContentRevision(SectorRow, Base):
 
     content_id: Mapped[UUID] = mapped_column(sa.Uuid, nullable=False)
     number: Mapped[int] = mapped_column(sa.BigInteger, nullable=False)  # the content's revision that it was
-    title: Mapped[str] = _text(default=None)
-    html: Mapped[str] = _text(default=None)
+    title: Mapped[str] = columns.text(default=None)
+    html: Mapped[str] = columns.text(default=None)
     word_count: Mapped[int] = mapped_column(sa.Integer, nullable=False)
-    replaced_by: Mapped[str] = _text()  # who changed it: "user:0197...", "api_key:..."
+    replaced_by: Mapped[str] = columns.text()  # who changed it: "user:0197...", "api_key:..."
 
 
 class TaxonomyTerm(SectorRow, Base):
@@ -165,8 +148,8 @@ class TaxonomyTerm(SectorRow, Base):
     __table_args__ = (
         sa.UniqueConstraint("account_id", "site_id", "id"),
         sa.UniqueConstraint("account_id", "site_id", "kind", "slug"),
-        _one_of("kind", terms.TERM_KINDS),
-        _one_of("sync_status", terms.SYNC_STATUSES),
+        columns.one_of("kind", *terms.TERM_KINDS),
+        columns.one_of("sync_status", *terms.SYNC_STATUSES),
         sa.Index(
             "taxonomy_term_external_key",
             "account_id",
@@ -178,15 +161,15 @@ class TaxonomyTerm(SectorRow, Base):
         ),
     )
 
-    name: Mapped[str] = _text(default=None)
-    slug: Mapped[str] = _text(default=None)
-    kind: Mapped[str] = _text(default=None)
-    description: Mapped[str] = _text()
-    external_taxonomy: Mapped[str] = _text()
-    external_id: Mapped[str] = _text()
-    external_count: Mapped[int] = mapped_column(sa.BigInteger, nullable=False, server_default="0")
-    external_metadata: Mapped[dict[str, Any]] = _object()
-    sync_status: Mapped[str] = _text(default="native")
+    name: Mapped[str] = columns.text(default=None)
+    slug: Mapped[str] = columns.text(default=None)
+    kind: Mapped[str] = columns.text(default=None)
+    description: Mapped[str] = columns.text()
+    external_taxonomy: Mapped[str] = columns.text()
+    external_id: Mapped[str] = columns.text()
+    external_count: Mapped[int] = columns.whole()
+    external_metadata: Mapped[dict[str, Any]] = columns.json_object()
+    sync_status: Mapped[str] = columns.text(default="native")
     update_time: Mapped[datetime] = mapped_column(
         sa.DateTime(timezone=True), server_default=sa.func.now(), nullable=False
     )
@@ -215,8 +198,8 @@ class Image(SectorRow, Editable, SoftDeleted, Base):
     __table_args__ = (
         within_sector("content", "content_id"),
         within_sector("task", "task_id"),
-        _one_of("kind", terms.IMAGE_KINDS),
-        _one_of("status", terms.IMAGE_STATUSES),
+        columns.one_of("kind", *terms.IMAGE_KINDS),
+        columns.one_of("status", *terms.IMAGE_STATUSES),
         sa.CheckConstraint("num_nonnulls(content_id, task_id) >= 1", name="parent"),
         sa.CheckConstraint("position >= 0", name="position"),
         sa.Index(
@@ -234,19 +217,19 @@ class Image(SectorRow, Editable, SoftDeleted, Base):
 
     content_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
     task_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
-    kind: Mapped[str] = _text(default=None)
+    kind: Mapped[str] = columns.text(default=None)
     position: Mapped[int] = mapped_column(sa.Integer, nullable=False, server_default="0")
-    prompt: Mapped[str] = _text()
-    alt_text: Mapped[str] = _text()
-    status: Mapped[str] = _text(default="pending")
-    object_key: Mapped[str] = _text()
-    url: Mapped[str] = _text()  # of an imported picture, which is not in the object store
-    mime_type: Mapped[str] = _text()
+    prompt: Mapped[str] = columns.text()
+    alt_text: Mapped[str] = columns.text()
+    status: Mapped[str] = columns.text(default="pending")
+    object_key: Mapped[str] = columns.text()
+    url: Mapped[str] = columns.text()  # of an imported picture, which is not in the object store
+    mime_type: Mapped[str] = columns.text()
     width: Mapped[int | None] = mapped_column(sa.Integer)
     height: Mapped[int | None] = mapped_column(sa.Integer)
-    provider: Mapped[str] = _text()
-    model: Mapped[str] = _text()
-    error: Mapped[str] = _text()
+    provider: Mapped[str] = columns.text()
+    model: Mapped[str] = columns.text()
+    error: Mapped[str] = columns.text()
 
 
 class ContentClusterMapping(SectorRow, Base):
@@ -260,8 +243,8 @@ class ContentClusterMapping(SectorRow, Base):
         sa.UniqueConstraint("account_id", "task_id", "cluster_id", "role", name="content_cluster_mapping_task_key"),
         within_sector("content", "content_id"),
         within_sector("task", "task_id"),
-        _one_of("role", terms.CLUSTER_ROLES),
-        _one_of("source", terms.MAPPING_SOURCES),
+        columns.one_of("role", *terms.CLUSTER_ROLES),
+        columns.one_of("source", *terms.MAPPING_SOURCES),
         sa.CheckConstraint("num_nonnulls(content_id, task_id) = 1", name="parent"),
         sa.Index("content_cluster_mapping_cluster_idx", "account_id", "site_id", "cluster_id"),
     )
@@ -269,8 +252,8 @@ class ContentClusterMapping(SectorRow, Base):
     content_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
     task_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
     cluster_id: Mapped[UUID] = mapped_column(sa.Uuid, nullable=False)
-    role: Mapped[str] = _text(default=None)
-    source: Mapped[str] = _text(default=None)
+    role: Mapped[str] = columns.text(default=None)
+    source: Mapped[str] = columns.text(default=None)
 
 
 class ContentAttribute(SectorRow, Editable, Base):
@@ -280,8 +263,8 @@ class ContentAttribute(SectorRow, Editable, Base):
     __table_args__ = (
         within_sector("content", "content_id"),
         within_sector("task", "task_id"),
-        _one_of("kind", terms.ATTRIBUTE_KINDS),
-        _one_of("source", terms.MAPPING_SOURCES),
+        columns.one_of("kind", *terms.ATTRIBUTE_KINDS),
+        columns.one_of("source", *terms.MAPPING_SOURCES),
         sa.CheckConstraint("num_nonnulls(content_id, task_id, cluster_id) >= 1", name="parent"),
         sa.Index("content_attribute_content_idx", "account_id", "content_id"),
     )
@@ -289,13 +272,13 @@ class ContentAttribute(SectorRow, Editable, Base):
     content_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
     task_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
     cluster_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
-    kind: Mapped[str] = _text(default=None)
-    name: Mapped[str] = _text(default=None)
-    value: Mapped[str] = _text()
-    source: Mapped[str] = _text(default="manual")
-    external_id: Mapped[str] = _text()
-    external_attribute: Mapped[str] = _text()
-    attribute_metadata: Mapped[dict[str, Any]] = _object()
+    kind: Mapped[str] = columns.text(default=None)
+    name: Mapped[str] = columns.text(default=None)
+    value: Mapped[str] = columns.text()
+    source: Mapped[str] = columns.text(default="manual")
+    external_id: Mapped[str] = columns.text()
+    external_attribute: Mapped[str] = columns.text()
+    attribute_metadata: Mapped[dict[str, Any]] = columns.json_object()
 
 
 class OptimizationTask(SectorRow, Editable, Base):
@@ -304,19 +287,19 @@ class OptimizationTask(SectorRow, Editable, Base):
     __tablename__ = "optimization_task"
     __table_args__ = (
         within_sector("content", "content_id"),
-        _one_of("status", terms.OPTIMIZATION_STATUSES),
+        columns.one_of("status", *terms.OPTIMIZATION_STATUSES),
         sa.Index("optimization_task_content_idx", "account_id", "content_id"),
     )
 
     content_id: Mapped[UUID] = mapped_column(sa.Uuid, nullable=False)
-    status: Mapped[str] = _text(default="pending")
-    scores_before: Mapped[dict[str, Any]] = _object()
-    scores_after: Mapped[dict[str, Any]] = _object()
-    html_before: Mapped[str] = _text()
-    html_after: Mapped[str] = _text()
+    status: Mapped[str] = columns.text(default="pending")
+    scores_before: Mapped[dict[str, Any]] = columns.json_object()
+    scores_after: Mapped[dict[str, Any]] = columns.json_object()
+    html_before: Mapped[str] = columns.text()
+    html_after: Mapped[str] = columns.text()
     step_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
-    error: Mapped[str] = _text()
-    task_metadata: Mapped[dict[str, Any]] = _object()
+    error: Mapped[str] = columns.text()
+    task_metadata: Mapped[dict[str, Any]] = columns.json_object()
 
 
 class LinkSuggestion(SectorRow, Editable, Base):
@@ -329,7 +312,7 @@ class LinkSuggestion(SectorRow, Editable, Base):
         ),
         within_sector("content", "content_id"),
         within_site("content", "target_content_id"),
-        _one_of("status", terms.LINK_STATUSES),
+        columns.one_of("status", *terms.LINK_STATUSES),
         sa.CheckConstraint("content_id <> target_content_id", name="target"),
         sa.CheckConstraint("confidence BETWEEN 0 AND 1", name="confidence"),
         sa.Index("link_suggestion_target_idx", "account_id", "target_content_id"),
@@ -337,10 +320,10 @@ class LinkSuggestion(SectorRow, Editable, Base):
 
     content_id: Mapped[UUID] = mapped_column(sa.Uuid, nullable=False)
     target_content_id: Mapped[UUID] = mapped_column(sa.Uuid, nullable=False)
-    anchor_text: Mapped[str] = _text(default=None)
-    passage: Mapped[str] = _text()
+    anchor_text: Mapped[str] = columns.text(default=None)
+    passage: Mapped[str] = columns.text()
     confidence: Mapped[float] = mapped_column(sa.Double, nullable=False, server_default="0")
-    status: Mapped[str] = _text(default="suggested")
+    status: Mapped[str] = columns.text(default="suggested")
 
 
 class Provenance(SectorRow, Base):
@@ -353,15 +336,15 @@ class Provenance(SectorRow, Base):
         sa.Index("provenance_artefact_idx", "account_id", "artefact_id"),
     )
 
-    artefact_kind: Mapped[str] = _text(default=None)
+    artefact_kind: Mapped[str] = columns.text(default=None)
     artefact_id: Mapped[UUID] = mapped_column(sa.Uuid, nullable=False)
-    function: Mapped[str] = _text(default=None)
+    function: Mapped[str] = columns.text(default=None)
     step_id: Mapped[UUID] = mapped_column(sa.Uuid, nullable=False)
     run_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
-    call_id: Mapped[str] = _text()
-    provider: Mapped[str] = _text()
-    model: Mapped[str] = _text()
-    template: Mapped[str] = _text()
-    template_version: Mapped[str] = _text()
-    input_tokens: Mapped[int] = mapped_column(sa.BigInteger, nullable=False, server_default="0")
-    output_tokens: Mapped[int] = mapped_column(sa.BigInteger, nullable=False, server_default="0")
+    call_id: Mapped[str] = columns.text()
+    provider: Mapped[str] = columns.text()
+    model: Mapped[str] = columns.text()
+    template: Mapped[str] = columns.text()
+    template_version: Mapped[str] = columns.text()
+    input_tokens: Mapped[int] = columns.whole()
+    output_tokens: Mapped[int] = columns.whole()

@@ -11,17 +11,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from chassis import columns
 from chassis.tenancy import AccountRow, SiteRow, within_account, within_site
-from services.billing.models.base import (
-    Base,
-    facts,
-    instant,
-    instant_or_none,
-    now_by_default,
-    one_of,
-    whole,
-    words,
-)
+from services.billing.models.base import Base
 
 KEY_LENGTH = "length(key) BETWEEN 1 AND 200"
 
@@ -42,11 +34,11 @@ class CreditAccount(Base):
     tenant_key = ("account_id",)
 
     account_id: Mapped[UUID] = mapped_column(sa.Uuid, primary_key=True)
-    posted: Mapped[int] = whole()
-    held: Mapped[int] = whole()
-    transaction_count: Mapped[int] = whole()
-    create_time: Mapped[datetime] = now_by_default()
-    update_time: Mapped[datetime] = now_by_default()
+    posted: Mapped[int] = columns.whole()
+    held: Mapped[int] = columns.whole()
+    transaction_count: Mapped[int] = columns.whole()
+    create_time: Mapped[datetime] = columns.now_by_default()
+    update_time: Mapped[datetime] = columns.now_by_default()
 
 
 class CreditGrant(AccountRow, Base):
@@ -56,22 +48,22 @@ class CreditGrant(AccountRow, Base):
     __table_args__ = (
         sa.UniqueConstraint("account_id", "key"),
         sa.CheckConstraint(KEY_LENGTH, name="key"),
-        one_of("kind", "plan", "bonus", "promotional"),
+        columns.one_of("kind", "plan", "bonus", "promotional"),
         sa.CheckConstraint("credits > 0 AND remaining BETWEEN 0 AND credits", name="remaining"),
         sa.CheckConstraint("held BETWEEN 0 AND remaining", name="held"),
         sa.CheckConstraint("expire_time > effective_time", name="expire_time"),
         sa.Index("credit_grant_left_idx", "account_id", postgresql_where=sa.text("remaining > 0")),
     )
 
-    key: Mapped[str] = mapped_column(sa.Text, nullable=False)
-    kind: Mapped[str] = mapped_column(sa.Text, nullable=False)
+    key: Mapped[str] = columns.text(default=None)
+    kind: Mapped[str] = columns.text(default=None)
     priority: Mapped[int] = mapped_column(sa.Integer, nullable=False)  # the smaller is used first
-    credits: Mapped[int] = whole(default=None)
-    remaining: Mapped[int] = whole(default=None)
-    held: Mapped[int] = whole()
-    description: Mapped[str] = words()
-    effective_time: Mapped[datetime] = instant()
-    expire_time: Mapped[datetime | None] = instant_or_none()
+    credits: Mapped[int] = columns.whole(default=None)
+    remaining: Mapped[int] = columns.whole(default=None)
+    held: Mapped[int] = columns.whole()
+    description: Mapped[str] = columns.text()
+    effective_time: Mapped[datetime] = columns.instant()
+    expire_time: Mapped[datetime | None] = columns.instant_or_none()
 
 
 class Quote(SiteRow, Base):
@@ -88,16 +80,16 @@ class Quote(SiteRow, Base):
         sa.CheckConstraint("(run_id IS NULL) = (accept_time IS NULL)", name="accept_time"),
     )
 
-    key: Mapped[str] = mapped_column(sa.Text, nullable=False)
+    key: Mapped[str] = columns.text(default=None)
     request: Mapped[dict[str, Any]] = mapped_column(JSONB, nullable=False)  # what the key was used with
-    expected_credits: Mapped[int] = whole(default=None)
-    limit_credits: Mapped[int] = whole(default=None)
-    max_credits: Mapped[int] = whole()
-    captured_credits: Mapped[int] = whole()
-    held_credits: Mapped[int] = whole()
+    expected_credits: Mapped[int] = columns.whole(default=None)
+    limit_credits: Mapped[int] = columns.whole(default=None)
+    max_credits: Mapped[int] = columns.whole()
+    captured_credits: Mapped[int] = columns.whole()
+    held_credits: Mapped[int] = columns.whole()
     run_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
-    accept_time: Mapped[datetime | None] = instant_or_none()
-    expire_time: Mapped[datetime] = instant()
+    accept_time: Mapped[datetime | None] = columns.instant_or_none()
+    expire_time: Mapped[datetime] = columns.instant()
 
 
 class QuoteLine(SiteRow, Base):
@@ -113,12 +105,12 @@ class QuoteLine(SiteRow, Base):
     quote_id: Mapped[UUID] = mapped_column(sa.Uuid, nullable=False)
     position: Mapped[int] = mapped_column(sa.Integer, nullable=False)
     stage: Mapped[int] = mapped_column(sa.Integer, nullable=False)
-    operation: Mapped[str] = mapped_column(sa.Text, nullable=False)
-    expected_quantity: Mapped[int] = whole(default=None)
-    limit_quantity: Mapped[int] = whole(default=None)
-    pieces: Mapped[int] = whole(default=None)
-    expected_credits: Mapped[int] = whole(default=None)
-    limit_credits: Mapped[int] = whole(default=None)
+    operation: Mapped[str] = columns.text(default=None)
+    expected_quantity: Mapped[int] = columns.whole(default=None)
+    limit_quantity: Mapped[int] = columns.whole(default=None)
+    pieces: Mapped[int] = columns.whole(default=None)
+    expected_credits: Mapped[int] = columns.whole(default=None)
+    limit_credits: Mapped[int] = columns.whole(default=None)
     credit_cost_id: Mapped[UUID | None] = credit_cost_id()
 
 
@@ -134,7 +126,7 @@ class Hold(SiteRow, Base):
         sa.UniqueConstraint("account_id", "site_id", "id"),
         sa.UniqueConstraint("account_id", "site_id", "key"),
         sa.CheckConstraint(KEY_LENGTH, name="key"),
-        one_of("state", "open", "captured", "released", "expired"),
+        columns.one_of("state", "open", "captured", "released", "expired"),
         sa.CheckConstraint("quote_id IS NOT NULL OR (state IN ('released', 'expired') AND credits = 0)", name="quote"),
         sa.CheckConstraint("captured_credits BETWEEN 0 AND credits", name="captured_credits"),
         sa.CheckConstraint("captured_credits = 0 OR state = 'captured'", name="captured"),
@@ -142,19 +134,19 @@ class Hold(SiteRow, Base):
         sa.Index("hold_open_idx", "account_id", "quote_id", postgresql_where=sa.text("state = 'open'")),
     )
 
-    key: Mapped[str] = mapped_column(sa.Text, nullable=False)
-    state: Mapped[str] = mapped_column(sa.Text, nullable=False)
+    key: Mapped[str] = columns.text(default=None)
+    state: Mapped[str] = columns.text(default=None)
     quote_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
     run_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
     step_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
-    operation: Mapped[str] = words()
-    quantity: Mapped[int] = whole()
+    operation: Mapped[str] = columns.text()
+    quantity: Mapped[int] = columns.whole()
     credit_cost_id: Mapped[UUID | None] = credit_cost_id()
-    unit_size: Mapped[int] = whole(default=1)
-    unit_credits: Mapped[int] = whole()
-    credits: Mapped[int] = whole()
-    captured_credits: Mapped[int] = whole()
-    close_time: Mapped[datetime | None] = instant_or_none()
+    unit_size: Mapped[int] = columns.whole(default=1)
+    unit_credits: Mapped[int] = columns.whole()
+    credits: Mapped[int] = columns.whole()
+    captured_credits: Mapped[int] = columns.whole()
+    close_time: Mapped[datetime | None] = columns.instant_or_none()
 
 
 class HoldGrant(Base):
@@ -173,8 +165,8 @@ class HoldGrant(Base):
     hold_id: Mapped[UUID] = mapped_column(sa.Uuid, primary_key=True)
     grant_id: Mapped[UUID] = mapped_column(sa.Uuid, primary_key=True)
     position: Mapped[int] = mapped_column(sa.Integer, nullable=False)
-    credits: Mapped[int] = whole(default=None)
-    captured_credits: Mapped[int] = whole()
+    credits: Mapped[int] = columns.whole(default=None)
+    captured_credits: Mapped[int] = columns.whole()
 
 
 class CreditTransaction(AccountRow, Base):
@@ -187,18 +179,18 @@ class CreditTransaction(AccountRow, Base):
         within_account("credit_grant", "grant_id"),
         within_account("credit_transaction", "reversal_of"),
         sa.UniqueConstraint("account_id", "number"),
-        one_of("kind", "purchase", "subscription", "refund", "deduction", "adjustment", "promotion", "expiry"),
+        columns.one_of("kind", "purchase", "subscription", "refund", "deduction", "adjustment", "promotion", "expiry"),
         sa.CheckConstraint("amount <> 0 AND balance_after >= 0", name="amount"),
         sa.CheckConstraint("kind NOT IN ('deduction', 'expiry') OR amount < 0", name="sign"),
         sa.Index("credit_transaction_hold_idx", "account_id", "hold_id"),
     )
 
-    number: Mapped[int] = whole(default=None)
-    kind: Mapped[str] = mapped_column(sa.Text, nullable=False)
-    amount: Mapped[int] = whole(default=None)
+    number: Mapped[int] = columns.whole(default=None)
+    kind: Mapped[str] = columns.text(default=None)
+    amount: Mapped[int] = columns.whole(default=None)
     balance_after: Mapped[int] = mapped_column(sa.BigInteger, nullable=False)
-    operation: Mapped[str] = words()
-    description: Mapped[str] = words()
+    operation: Mapped[str] = columns.text()
+    description: Mapped[str] = columns.text()
     site_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
     run_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
     step_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
@@ -206,7 +198,7 @@ class CreditTransaction(AccountRow, Base):
     grant_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
     credit_cost_id: Mapped[UUID | None] = credit_cost_id()
     reversal_of: Mapped[UUID | None] = mapped_column(sa.Uuid)
-    details: Mapped[dict[str, Any]] = facts()
+    details: Mapped[dict[str, Any]] = columns.json_object()
 
 
 class CreditUsage(SiteRow, Base):
@@ -222,17 +214,17 @@ class CreditUsage(SiteRow, Base):
     )
 
     hold_id: Mapped[UUID] = mapped_column(sa.Uuid, nullable=False)
-    operation: Mapped[str] = mapped_column(sa.Text, nullable=False)
-    quantity: Mapped[int] = whole(default=None)
-    credits: Mapped[int] = whole(default=None)
+    operation: Mapped[str] = columns.text(default=None)
+    quantity: Mapped[int] = columns.whole(default=None)
+    credits: Mapped[int] = columns.whole(default=None)
     credit_cost_id: Mapped[UUID | None] = credit_cost_id()
     run_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
     step_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
-    object_kind: Mapped[str] = words()
+    object_kind: Mapped[str] = columns.text()
     object_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
-    provider: Mapped[str] = words()
-    model: Mapped[str] = words()
-    input_tokens: Mapped[int] = whole()
-    output_tokens: Mapped[int] = whole()
+    provider: Mapped[str] = columns.text()
+    model: Mapped[str] = columns.text()
+    input_tokens: Mapped[int] = columns.whole()
+    output_tokens: Mapped[int] = columns.whole()
     cost_usd_micro: Mapped[int | None] = mapped_column(sa.BigInteger)  # what the provider charges us
-    details: Mapped[dict[str, Any]] = facts()
+    details: Mapped[dict[str, Any]] = columns.json_object()
