@@ -110,6 +110,15 @@ class Plan:
         """Whether nothing in it has a price."""
         return not any(FUNCTIONS[name].operation for name in self.functions)
 
+    def skip_reason(self, function: str) -> str:
+        """Return why a function is passed over without asking for work; "" when it is not.
+
+        A cap of 0 means "all", so that no pictures must be said in another way.
+        """
+        if function == "generate_image" and not self.by_hand and self.images_per_article == 0:
+            return "images_per_article is 0: this run makes no pictures"
+        return ""
+
     def cap(self, function: str) -> int:
         """Return how many items a function may be run on at most; 0 for all."""
         if function == "generate_ideas":

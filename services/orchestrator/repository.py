@@ -114,6 +114,12 @@ def read_events(tx: Transaction, run_id: UUID, after: int, limit: int) -> Sequen
     return tx.all(statement.order_by(event.c.position).limit(limit))
 
 
+def has_open_steps(tx: Transaction, run_id: UUID) -> bool:
+    """Return whether a run has steps that have not ended; those of a cancelled run may still be captured."""
+    open_ones = sa.select(sa.literal(1)).where(step.c.run_id == run_id, step.c.status.in_(("ready", "running")))
+    return tx.one(open_ones.limit(1)) is not None
+
+
 def set_status(connection: sa.Connection, key: RunKey, status: str, **values: Any) -> None:
     """Change a run's status and what goes with it."""
     changes = {"status": status, "update_time": sa.func.now(), "revision": run.c.revision + 1, **values}
@@ -129,8 +135,9 @@ def wake_steps(connection: sa.Connection, key: RunKey) -> None:
 def cancel_untouched_steps(connection: sa.Connection, key: RunKey) -> None:
     """Cancel the steps that no worker has touched; the others are unwound by whoever holds them."""
     where = (*_of(step, key), step.c.status == "ready", step.c.fence == 0)
-    cancelled = connection.execute(sa.update(step).where(*where).values(status="cancelled").returning(step.c.place))
-    for place, count in Counter(row.place for row in cancelled).items():
+    ended = sa.update(step).where(*where).values(status="cancelled", phase="done", update_time=sa.func.now())
+    cancelled = connection.execute(ended.returning(step.c.place, step.c.function))
+    for place, count in Counter(row.place for row in cancelled if row.function != PLAN_STAGE).items():
         target = (*_of(stage, key), stage.c.place == place)
         connection.execute(sa.update(stage).where(*target).values(cancelled=stage.c.cancelled + count))
 

@@ -1,6 +1,7 @@
 """`igny8.orchestrator.v1.OrchestratorService`, thinly."""
 
 from typing import Any
+from uuid import UUID
 
 import grpc
 from igny8.orchestrator.v1 import orchestrator_pb2, orchestrator_service_pb2, orchestrator_service_pb2_grpc
@@ -9,7 +10,7 @@ from chassis import call
 from chassis.clock import Clock
 from chassis.database import Database
 from chassis.errors import Aborted, InvalidArgument, NotFound
-from chassis.ids import new_id, parse_id
+from chassis.ids import new_id, parse_id, require_id
 from chassis.passport import Passport
 from chassis.tenancy import Tenant
 from services.orchestrator import repository, translate
@@ -74,9 +75,7 @@ class OrchestratorServicer(orchestrator_service_pb2_grpc.OrchestratorServiceServ
         """Start a run."""
         tenant = call.tenant()
         if request.quote_id:
-            quote_id = parse_id(request.quote_id)
-            if quote_id is None:
-                raise InvalidArgument.field("quote_id", "is not an id")
+            quote_id = require_id("quote_id", request.quote_id)
             run_id = running.start_with_quote(
                 self.database, self._peers, self._clock, tenant, _engine(tenant), quote_id
             )
@@ -96,6 +95,8 @@ class OrchestratorServicer(orchestrator_service_pb2_grpc.OrchestratorServiceServ
         """Go on with a paused run."""
         tenant = call.tenant()
         quote_id = parse_id(request.quote_id)
+        if request.quote_id and quote_id is None:
+            raise InvalidArgument.field("quote_id", "is not an id")
         running.resume(self.database, self._peers, tenant, self._site_engine(tenant, request), _id(request), quote_id)
         return self._run(request.run_id)
 
@@ -118,8 +119,9 @@ class OrchestratorServicer(orchestrator_service_pb2_grpc.OrchestratorServiceServ
             if run is None:
                 raise NotFound.row("run", request.run_id)
             rows = repository.read_events(tx, run.id, request.after_position, limit)
+            ended = run.status in ENDED and not repository.has_open_steps(tx, run.id)
         last = rows[-1].position if rows else request.after_position
-        return translate.events(rows, ended=run.status in ENDED and last >= run.event_count)
+        return translate.events(rows, ended=ended and last >= run.event_count)
 
     def _run(self, run_id: str) -> _pb.Run:
         run: _pb.Run = RUN.get(_pb.Run)(self, _rpc.GetRunRequest(run_id=run_id), None)
@@ -138,8 +140,5 @@ def _engine(tenant: Tenant) -> Passport:
     return of_run(tenant.account_id, tenant.site)
 
 
-def _id(request: Any) -> Any:
-    run_id = parse_id(request.run_id)
-    if run_id is None:
-        raise InvalidArgument.field("run_id", "is not an id")
-    return run_id
+def _id(request: Any) -> UUID:
+    return require_id("run_id", request.run_id)

@@ -9,7 +9,7 @@ from chassis.database import Database
 from chassis.errors import Fault
 from chassis.tenancy import table_of
 from services.orchestrator import repository
-from services.orchestrator.domain import FUNCTIONS
+from services.orchestrator.domain import ACTIVE, FUNCTIONS, PLAN_STAGE
 from services.orchestrator.engine.claims import Held, write
 from services.orchestrator.models import Run, RunStage, Step
 
@@ -41,7 +41,7 @@ def succeed(database: Database, held: Held, credits: int) -> None:
 
 
 def fail(database: Database, held: Held, reason: str, message: str) -> None:
-    """End a step for good, say why, and close its stage when it was the last.
+    """End a step for good, say why, and close its stage when it was the last; a stage without a plan ends the run.
 
     Raises:
         LeaseLost: another worker has it.
@@ -52,7 +52,10 @@ def fail(database: Database, held: Held, reason: str, message: str) -> None:
         _count(connection, held, {"failed": stage.c.failed + 1})
         payload = {"reason": reason, "function": held.function, "label": held.label}
         _event(connection, held, "step_failed", f"{held.label}: {message}"[:2000], payload)
-        close_stage_if_done(connection, held)
+        if held.function == PLAN_STAGE:
+            _fail_run(connection, held, message[:2000])
+        else:
+            close_stage_if_done(connection, held)
 
 
 def cancel(database: Database, held: Held) -> None:
@@ -106,9 +109,12 @@ def pause_run(database: Database, held: Held, reason: str, message: str) -> None
 
 
 def close_stage_if_done(connection: sa.Connection, held: Held) -> None:
-    """Close the step's stage when nothing of it is open, and open the next one or end the run, in this transaction."""
+    """Close the step's stage when nothing of it is open, and open the next one or end the run, in this transaction.
+
+    A run that was cancelled stays so: what was under way ends, and nothing follows.
+    """
     current = connection.execute(sa.select(stage).where(*this_stage(held))).one()
-    if current.state != "open" or _has_open_steps(connection, held):
+    if current.state != "open" or not is_active(connection, held) or _has_open_steps(connection, held):
         return
     closed = {"state": "closed", "end_time": sa.func.now()}
     connection.execute(sa.update(stage).where(*this_stage(held)).values(closed))
@@ -139,17 +145,31 @@ def _end_run(connection: sa.Connection, held: Held) -> None:
         )
     ).one()
     failed = totals.failed > 0 and totals.succeeded == 0
-    error = _first_error(connection, held) if failed else ""
-    repository.set_status(
-        connection, held.key, "failed" if failed else "completed", end_time=sa.func.now(), error=error
-    )
-    kind, message = ("run_failed", error) if failed else ("run_completed", "Completed.")
-    repository.add_event(connection, held.key, kind, message)
+    if failed:
+        _fail_run(connection, held, _first_error(connection, held))
+        return
+    repository.set_status(connection, held.key, "completed", end_time=sa.func.now(), pause_reason="")
+    repository.add_event(connection, held.key, "run_completed", "Completed.")
+
+
+def _fail_run(connection: sa.Connection, held: Held, error: str) -> None:
+    if not is_active(connection, held):
+        return
+    open_ones = (*_stages(held), stage.c.state.in_(("planning", "open")))
+    connection.execute(sa.update(stage).where(*open_ones).values(state="closed", end_time=sa.func.now()))
+    ended = {"end_time": sa.func.now(), "error": error, "pause_reason": ""}
+    repository.set_status(connection, held.key, "failed", **ended)
+    repository.add_event(connection, held.key, "run_failed", error)
 
 
 def _first_error(connection: sa.Connection, held: Held) -> str:
     where = (step.c.account_id == held.key.account_id, step.c.run_id == held.key.run_id, step.c.status == "failed")
     return str(connection.execute(sa.select(step.c.error).where(*where).order_by(step.c.id).limit(1)).scalar_one())
+
+
+def is_active(connection: sa.Connection, held: Held) -> bool:
+    """Return whether the step's run is neither ended nor cancelled."""
+    return connection.execute(sa.select(run.c.status).where(*_this_run(held))).scalar_one() in ACTIVE
 
 
 def _has_open_steps(connection: sa.Connection, held: Held) -> bool:

@@ -37,18 +37,28 @@ async def plan_stage(database: Database, peers: AsyncPeers, held: Held, passport
     function = FUNCTIONS[plan.functions[held.place - 1]]
     limit = min(plan.cap(function.name) or ITEMS_MAX, ITEMS_MAX)
     subjects = plan.subject_ids if plan.by_hand else ()
-    call = clients.select_work(function.owner, function.name, subjects, limit, plan.options)
-    selection = await peers.send(call, passport)
+    skip_reason = plan.skip_reason(function.name)
+    if skip_reason:
+        selection = Selection([], 0, skip_reason)
+    else:
+        call = clients.select_work(function.owner, function.name, subjects, limit, plan.options)
+        selection = await peers.send(call, passport)
     await asyncio.to_thread(_write_steps, database, held, function, selection)
 
 
 def _write_steps(database: Database, held: Held, function: Function, selection: Selection) -> None:
     with database.untenanted() as connection:
         ending.lock_run(connection, held)
+        if not ending.is_active(
+            connection, held
+        ):  # cancelled meanwhile: there is nothing to unwind that is not written
+            claims.write(connection, held, status="cancelled", phase="done")
+            return
         claims.write(connection, held, status="succeeded", phase="done")
         planned = _insert(connection, held, function, selection)
-        left = max(selection.total - len(selection.items), 0)
-        skip_reason = selection.skip_reason or ("" if planned else "there was nothing to do")
+        busy = len(selection.items) - planned  # open in another run, which does it: one open step a subject
+        left = max(selection.total - len(selection.items), 0) + busy
+        skip_reason = selection.skip_reason or _why_nothing(busy)
         values = {
             "state": "open",
             "planned": planned,
@@ -56,10 +66,17 @@ def _write_steps(database: Database, held: Held, function: Function, selection: 
             "skip_reason": skip_reason if not planned else "",
         }
         connection.execute(sa.update(stage).where(*ending.this_stage(held)).values(values))
-        payload = {"function": function.name, "planned": planned, "left_over": left, "skip_reason": skip_reason}
+        payload = {
+            "function": function.name,
+            **{name: values[name] for name in ("planned", "left_over", "skip_reason")},
+        }
         message = f"{function.name}: {planned} to do" if planned else f"{function.name}: {skip_reason}"
         repository.add_event(connection, held.key, "stage_opened", message, stage_number=held.stage, payload=payload)
         ending.close_stage_if_done(connection, held)
+
+
+def _why_nothing(busy: int) -> str:
+    return f"another run is doing all {busy} of them" if busy else "there was nothing to do"
 
 
 def _insert(connection: sa.Connection, held: Held, function: Function, selection: Selection) -> int:

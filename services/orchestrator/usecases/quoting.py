@@ -86,9 +86,11 @@ def _estimate(peers: Peers, passport: Passport, plan: Plan) -> list[StageEstimat
     coming = _Coming()
     estimates = []
     for name in plan.functions:
-        owner = FUNCTIONS[name].owner
-        call = clients.select_work(owner, name, plan.subject_ids if plan.by_hand else (), _LIMIT, plan.options)
-        found = peers.send(call, passport)
+        found = clients.Selection([], 0, plan.skip_reason(name))
+        if not found.skip_reason:
+            subjects = plan.subject_ids if plan.by_hand else ()
+            call = clients.select_work(FUNCTIONS[name].owner, name, subjects, _LIMIT, plan.options)
+            found = peers.send(call, passport)
         estimates.append(coming.estimate(name, plan, found))
     return estimates
 

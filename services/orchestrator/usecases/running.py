@@ -96,20 +96,16 @@ def resume(
     """
     with database.transaction(tenant) as tx:
         row = _not_ended(tx, run_id, "resumed")
-        quote = repository.read_quote(tx, quote_id) if quote_id else None
-    if quote_id and quote is None:
-        raise NotFound.row("quote", quote_id)
-    if row.status == "running" and quote is None:
-        return
-    if row.pause_reason == "quote_exhausted" and quote is None:
-        raise QuoteInvalid("The run's quote is used up; ask for another quote and resume with its id.")
-    budget: dict[str, Any] = {}
-    if quote is not None:
+        quote = _quote_for(tx, row, quote_id) if quote_id else None
+    if quote is not None and quote.billing_quote_id != row.billing_quote_id:
         peers.send(clients.accept_quote(quote.billing_quote_id, run_id), passport)
-        quoted = row.captured_credits + quote.limit_credits
-        budget = {"billing_quote_id": quote.billing_quote_id, "quoted_credits": quoted}
     with database.transaction(tenant) as tx:
         row = _not_ended(tx, run_id, "resumed")
+        budget = _budget(row, quote)
+        if row.status == "running" and not budget:
+            return
+        if row.pause_reason == "quote_exhausted" and not budget:
+            raise QuoteInvalid("The run's quote is used up; ask for another quote and resume with its id.")
         key = _key(row)
         repository.set_status(tx.connection, key, "running", pause_reason="", **budget)
         repository.add_event(tx.connection, key, "run_resumed", "Resumed.")
@@ -153,6 +149,7 @@ def _insert(
                 "plan": _as_stored(plan),
                 "by_hand": plan.by_hand,
                 "trigger": "manual",
+                "current_stage": 0 if plan.by_hand else FUNCTIONS[plan.functions[0]].stage,
             }
             if not repository.insert_run(tx, {**values, **budget}):
                 return False
@@ -194,6 +191,27 @@ def _refuse_second_run(tx: Transaction, plan: Plan) -> None:
     active = repository.active_run(tx, tx.tenant.site_id)
     if active is not None:
         raise RunActive(active.name)
+
+
+def _quote_for(tx: Transaction, row: sa.Row[Any], quote_id: UUID) -> sa.Row[Any]:
+    """Return a quote that a run may go on with."""
+    quote = repository.read_quote(tx, quote_id)
+    if quote is None:
+        raise NotFound.row("quote", quote_id)
+    started = quote.run_id != row.id and repository.read_run(tx, quote.run_id) is not None
+    if started or quote.site_id != row.site_id:
+        raise QuoteInvalid("The quote belongs to another run or site; ask for one for this run's site.")
+    return quote
+
+
+def _budget(row: sa.Row[Any], quote: sa.Row[Any] | None) -> dict[str, Any]:
+    """Return what a quote changes in a run; nothing when the run has it already: a repeat promises no more credits."""
+    if quote is None or quote.billing_quote_id == row.billing_quote_id:
+        return {}
+    return {
+        "billing_quote_id": quote.billing_quote_id,
+        "quoted_credits": row.captured_credits + quote.limit_credits,
+    }
 
 
 def _found(tx: Transaction, run_id: UUID) -> sa.Row[Any]:

@@ -93,7 +93,7 @@ class Owner:
         self.house.call(path, request, integration_pb2.SiteIntegration, self.passport)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def house(databases: TemplateDatabases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     with open_house(databases, tmp_path_factory.mktemp("house")) as opened:
         yield opened
