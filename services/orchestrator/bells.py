@@ -19,14 +19,21 @@ _RING = sa.text(
     "INSERT INTO lane (lane, rung_time) VALUES (:lane, now()) ON CONFLICT (lane) DO UPDATE SET rung_time = now()"
     " WHERE lane.rung_time IS NULL OR lane.rung_time < now() - make_interval(secs => :stale) RETURNING 1"
 )
+_TAKE_DOWN = sa.text("UPDATE lane SET rung_time = NULL WHERE lane = :lane")
 _ANSWER = sa.text(
     "INSERT INTO lane (lane, polled_time) VALUES (:lane, now())"
     " ON CONFLICT (lane) DO UPDATE SET rung_time = NULL, polled_time = now()"
 )
 
 
-def celery_app(redis_url: str) -> Celery:
-    """Return the Celery application: no results, no countdowns, late acknowledgement, one message at a time."""
+def celery_app(redis_url: str, *, timeout_s: float = 1.0) -> Celery:
+    """Return the Celery application: no results, no countdowns, late acknowledgement, one message at a time.
+
+    Args:
+        redis_url: where the bells ring.
+        timeout_s: seconds that Redis may take for an answer. Whoever rings waits no longer (a Redis that is frozen
+            takes connections and says nothing); a worker has more patience.
+    """
     app = Celery("igny8", broker=redis_url)
     app.conf.update(
         task_ignore_result=True,
@@ -37,7 +44,7 @@ def celery_app(redis_url: str) -> Celery:
         worker_hijack_root_logger=False,
         broker_connection_retry_on_startup=True,
         broker_connection_timeout=1.0,
-        broker_transport_options={"socket_timeout": 5.0, "socket_connect_timeout": 1.0, "max_retries": 0},
+        broker_transport_options={"socket_timeout": timeout_s, "socket_connect_timeout": 1.0, "max_retries": 0},
         task_publish_retry=False,
         task_default_queue="local",
         task_create_missing_queues=True,
@@ -58,15 +65,30 @@ class Bells:
     def __init__(self, database: Database, app: Celery) -> None:
         self._database, self._app = database, app
 
-    def ring(self, lane: str) -> None:
-        """Say that a lane has work, unless a bell of it is outstanding. Never fails: the sweeper rings again."""
+    def ring(self, lane: str) -> bool:
+        """Say that a lane has work, unless a bell of it is outstanding; return False when it could not be said.
+
+        Never fails, since the work is written already and the sweeper rings again: a bell that could not be rung is
+        taken down.
+        """
+        try:
+            return self._ring(lane)
+        except sa.exc.SQLAlchemyError as error:
+            log.warning("the bell of lane %s could not be looked at: %s", lane, error)
+            return False
+
+    def _ring(self, lane: str) -> bool:
         with self._database.untenanted() as connection:
             if connection.execute(_RING, {"lane": lane, "stale": STALE_S}).first() is None:
-                return
+                return True
         try:
             self._app.send_task(TASK, args=[lane], queue=lane, ignore_result=True)
         except (OperationalError, OSError) as error:
             log.warning("the bell of lane %s could not be rung: %s", lane, error)
+            with self._database.untenanted() as connection:
+                connection.execute(_TAKE_DOWN, {"lane": lane})
+            return False
+        return True
 
     def answer(self, lane: str) -> None:
         """Take a lane's bell down, because somebody looks now."""

@@ -78,10 +78,10 @@ class Loop:
 
 
 def sweep(database: Database, bells: Bells) -> None:
-    """Ring the lanes that have work due."""
+    """Ring the lanes that have work due; when one cannot be rung, neither can the others."""
     for lane in LANES:
-        if claims.has_due(database, lane):
-            bells.ring(lane)
+        if claims.has_due(database, lane) and not bells.ring(lane):
+            return
 
 
 class Relay:

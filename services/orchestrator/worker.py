@@ -20,7 +20,7 @@ def run_worker() -> None:
     from services.orchestrator.bells import TASK, celery_app  # noqa: PLC0415 - nothing heavier before the fork
 
     environment = Environment()
-    app: Celery = celery_app(environment.text("REDIS_URL"))
+    app: Celery = celery_app(environment.text("REDIS_URL"), timeout_s=5.0)
     children = environment.integer("WORKER_CHILDREN", CHILDREN, least=1, most=64)
     environment.done()
     app.task(name=TASK)(drain)
