@@ -12,7 +12,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
 from chassis.errors import InvalidArgument, Violation
-from chassis.ids import parse_id
+from chassis.ids import not_an_id, parse_id
 
 _Check = Callable[[Message, str], Iterator[Violation]]
 _FREE_TEXT_IDS = frozenset({"request_id", "external_id"})  # callers choose these
@@ -50,7 +50,7 @@ def _values(value: Any, field: FieldDescriptor, name: str, *, is_id: bool, requi
             if "\0" in item:
                 yield Violation(name, "must not contain NUL characters")
             elif is_id and parse_id(item) is None:
-                yield Violation(name, f"{item[:60]!r} is not an id, for example 0197a1b2-0000-7000-8000-000000000000")
+                yield Violation(name, not_an_id(item))
         elif field.enum_type is not None and item not in field.enum_type.values_by_number:
             yield Violation(name, f"{item} is not a value of {field.enum_type.name}")
     if field.message_type is not None and not field.message_type.full_name.startswith("google."):

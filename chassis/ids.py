@@ -5,6 +5,8 @@ import threading
 import time
 from uuid import UUID
 
+from chassis.errors import InvalidArgument
+
 _lock = threading.Lock()
 _last: int = 0
 
@@ -32,3 +34,20 @@ def parse_id(text: str) -> UUID | None:
     except ValueError:
         return None
     return value if str(value) == text.lower() else None
+
+
+def require_id(field: str, text: str) -> UUID:
+    """Return the id that a field of a request holds.
+
+    Raises:
+        InvalidArgument: it holds none.
+    """
+    value = parse_id(text)
+    if value is None:
+        raise InvalidArgument.field(field, not_an_id(text))
+    return value
+
+
+def not_an_id(text: str) -> str:
+    """Return what is wrong with a text that should be an id."""
+    return f"{text[:60]!r} is not an id, for example 0197a1b2-0000-7000-8000-000000000000"

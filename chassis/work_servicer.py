@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping
 from datetime import UTC
 from typing import Any
-from uuid import UUID
 
 import grpc
 from igny8.common.v1 import (
@@ -19,7 +18,7 @@ from igny8.common.v1 import (
 from chassis import call, outbox
 from chassis.database import Database
 from chassis.errors import InvalidArgument
-from chassis.ids import parse_id
+from chassis.ids import parse_id, require_id
 from chassis.resource.columns import to_message
 from chassis.work import Answer, Applied, Function, Job, JobKind, Provenance, Work
 
@@ -38,7 +37,7 @@ class FunctionsServicer(functions_service_pb2_grpc.FunctionsServiceServicer):
         self, request: functions_service_pb2.SelectWorkRequest, context: grpc.ServicerContext
     ) -> functions_service_pb2.SelectWorkResponse:
         """List what a function could be run on."""
-        ids = [_uuid("subject_ids", text) for text in request.subject_ids]
+        ids = [require_id("subject_ids", text) for text in request.subject_ids]
         found = self._function(request.function).select(
             call.tenant(), ids, request.limit, _object(request.options_json)
         )
@@ -105,7 +104,7 @@ class OutboxServicer(events_service_pb2_grpc.OutboxServiceServicer):
         self, request: events_service_pb2.AckEventsRequest, context: grpc.ServicerContext
     ) -> events_service_pb2.AckEventsResponse:
         """Forget delivered facts."""
-        outbox.acknowledge(self._sweep, [_uuid("event_ids", text) for text in request.event_ids])
+        outbox.acknowledge(self._sweep, [require_id("event_ids", text) for text in request.event_ids])
         return events_service_pb2.AckEventsResponse()
 
 
@@ -131,7 +130,7 @@ class InboxServicer(events_service_pb2_grpc.InboxServiceServicer):
         if event.account_id != str(tenant.account_id):
             raise InvalidArgument.field("event.account_id", "is not the passport's")
         fact = outbox.Fact(
-            id=_uuid("event.id", event.id),
+            id=require_id("event.id", event.id),
             kind=event.kind,
             account_id=tenant.account_id,
             site_id=parse_id(event.site_id),
@@ -146,8 +145,8 @@ class InboxServicer(events_service_pb2_grpc.InboxServiceServicer):
 def _work(request: Any) -> Work:
     return Work(
         tenant=call.tenant(),
-        step_id=_uuid("step_id", request.step_id),
-        subject_id=_uuid("subject_id", request.subject_id),
+        step_id=require_id("step_id", request.step_id),
+        subject_id=require_id("subject_id", request.subject_id),
         options=_object(getattr(request, "options_json", "")),
         run_id=parse_id(getattr(request, "run_id", "")),
     )
@@ -221,11 +220,4 @@ def _object(text: str) -> dict[str, Any]:
         raise InvalidArgument.field("options_json", "must be a JSON object") from error
     if not isinstance(value, dict):
         raise InvalidArgument.field("options_json", "must be a JSON object")
-    return value
-
-
-def _uuid(field: str, text: str) -> UUID:
-    value = parse_id(text)
-    if value is None:
-        raise InvalidArgument.field(field, f"{text[:60]!r} is not an id")
     return value

@@ -26,7 +26,7 @@ from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescript
 from google.protobuf.message import Message
 
 from chassis.errors import InvalidArgument
-from chassis.ids import parse_id
+from chassis.ids import parse_id, require_id
 
 M = TypeVar("M", bound=Message)
 Row = Mapping[str, Any] | sa.RowMapping
@@ -187,12 +187,7 @@ def _json_writer(name: str) -> Callable[[str], Any]:
 
 def _id_writer(name: str) -> Callable[[str], UUID | None]:
     def write(text: str) -> UUID | None:
-        if not text:
-            return None
-        value = parse_id(text)
-        if value is None:
-            raise InvalidArgument.field(name, f"{text[:60]!r} is not an id; ids look like 0197a1b2-...")
-        return value
+        return require_id(name, text) if text else None
 
     return write
 

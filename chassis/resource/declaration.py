@@ -1,16 +1,15 @@
 """What a resource declares, checked when the service starts: a field without a column is a mistake of ours."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from google.protobuf.message import Message
 
-from chassis.errors import InvalidArgument
+from chassis.errors import InvalidArgument, Violation
 from chassis.resource import methods
-from chassis.resource.columns import mapping
-
-Rule = Callable[[Any], str | None]
+from chassis.resource.columns import from_message, mapping
+from chassis.resource.rules import Rule
 
 
 class Resource:
@@ -98,6 +97,36 @@ class Resource:
             raise InvalidArgument.field(used_in, f"{name!r} cannot be used here; use one of {options}")
         column = self.columns[name]
         return column.element if isinstance(column, sa.Label) else column
+
+    def check(self, given: Message, fields: Iterable[str]) -> None:
+        """Hold fields of a message to the resource's rules.
+
+        Raises:
+            InvalidArgument: naming every field that breaks one.
+        """
+        violations = [
+            Violation(f"{self.singular}.{name}", problem)
+            for name in fields
+            if name in self.rules and (problem := self.rules[name](getattr(given, name))) is not None
+        ]
+        if violations:
+            raise InvalidArgument("; ".join(f"{v.field}: {v.description}" for v in violations), violations=violations)
+
+    def changes(self, given: Message, paths: Sequence[str]) -> dict[str, Any]:
+        """Return the columns that an update names, checked; those of the fields that are set when it names none.
+
+        Raises:
+            InvalidArgument: a field cannot be changed, or not to this.
+        """
+        fields = list(paths) or [name for name in self.updates if methods.is_set(given, name)]
+        options = ", ".join(self.updates)
+        if not fields:
+            raise InvalidArgument.field("update_mask", f"names no field; {options} can be changed")
+        for name in fields:
+            if name not in self.updates:
+                raise InvalidArgument.field(f"{self.singular}.{name}", f"cannot be changed; only {options} can")
+        self.check(given, fields)
+        return from_message(given, fields)
 
     def get(self, message: type[Message]) -> methods.Method:
         """Return the Get method; `message` is what it answers with."""

@@ -13,8 +13,8 @@ from chassis import call, paging
 from chassis.database import Database
 from chassis.errors import Aborted, AlreadyExists, InvalidArgument, NotFound
 from chassis.filters import All, Any_, Comparison, Expression, Not, parse_filter
-from chassis.ids import parse_id
-from chassis.resource.columns import from_message, literal, mapping, to_message
+from chassis.ids import require_id
+from chassis.resource.columns import literal, mapping, to_message
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -77,11 +77,8 @@ def update(resource: "Resource", message: type[Message]) -> Method:
 
     def method(self: HasDatabase, request: Any, context: Any) -> Any:  # noqa: ARG001 - gRPC passes a context
         given = getattr(request, resource.singular)
-        fields = _changed(resource, given, list(request.update_mask.paths))
-        row_id = parse_id(given.id)
-        if row_id is None:
-            raise InvalidArgument.field(f"{resource.singular}.id", "must be the row's id")
-        values = from_message(given, fields)
+        values = resource.changes(given, request.update_mask.paths)
+        row_id = require_id(f"{resource.singular}.id", given.id)
         return to_message(message, _write(self.database, resource, row_id, values, given.etag))
 
     return method
@@ -196,21 +193,8 @@ def _count(connection: sa.Connection, resource: "Resource", where: list[sa.Colum
     return int(connection.execute(sa.select(sa.func.count()).select_from(resource.table).where(*where)).scalar_one())
 
 
-def _changed(resource: "Resource", given: Message, paths: list[str]) -> list[str]:
-    fields = paths or [name for name in resource.updates if _is_set(given, name)]
-    for name in fields:
-        if name not in resource.updates:
-            options = ", ".join(resource.updates)
-            raise InvalidArgument.field(f"{resource.singular}.{name}", f"cannot be changed; only {options} can")
-        problem = resource.rules[name](getattr(given, name)) if name in resource.rules else None
-        if problem:
-            raise InvalidArgument.field(f"{resource.singular}.{name}", problem)
-    if not fields:
-        raise InvalidArgument.field("update_mask", f"names no field; {', '.join(resource.updates)} can be changed")
-    return fields
-
-
-def _is_set(message: Message, name: str) -> bool:
+def is_set(message: Message, name: str) -> bool:
+    """Tell whether a message has a value in a field: its default is one only where the proto tracks presence."""
     field = message.DESCRIPTOR.fields_by_name[name]
     return message.HasField(name) if field.has_presence else bool(getattr(message, name))
 
@@ -263,10 +247,7 @@ def _select(resource: "Resource") -> sa.Select[Any]:
 
 def _id_of(resource: "Resource", request: Any) -> UUID:
     name = f"{resource.singular}_id"
-    row_id = parse_id(getattr(request, name))
-    if row_id is None:
-        raise InvalidArgument.field(name, "must be an id, for example 0197a1b2-0000-7000-8000-000000000000")
-    return row_id
+    return require_id(name, getattr(request, name))
 
 
 def _connection(database: Database, resource: "Resource") -> AbstractContextManager[sa.Connection]:

@@ -6,6 +6,7 @@ from igny8.billing.v1 import billing_pb2, billing_service_pb2, billing_service_p
 from chassis import call
 from chassis.clock import Clock
 from chassis.database import Database
+from chassis.ids import require_id
 from services.billing import translate
 from services.billing.resources import CREDIT_COST, CREDIT_TRANSACTION, CREDIT_USAGE, PLAN
 from services.billing.usecases import accounts, holds, quotes
@@ -90,15 +91,15 @@ class BillingServicer(billing_service_pb2_grpc.BillingServiceServicer):
         self, request: billing_service_pb2.GetQuoteRequest, context: grpc.ServicerContext
     ) -> billing_pb2.Quote:
         """Read a quote with what was used of it."""
-        quote_id = translate.an_id("quote_id", request.quote_id)
+        quote_id = require_id("quote_id", request.quote_id)
         return translate.quote(quotes.get_quote(self.database, call.tenant(), quote_id))
 
     def AcceptQuote(
         self, request: billing_service_pb2.AcceptQuoteRequest, context: grpc.ServicerContext
     ) -> billing_pb2.Quote:
         """Bind a quote to a run."""
-        quote_id = translate.an_id("quote_id", request.quote_id)
-        run_id = translate.an_id("run_id", request.run_id)
+        quote_id = require_id("quote_id", request.quote_id)
+        run_id = require_id("run_id", request.run_id)
         return translate.quote(quotes.accept_quote(self.database, call.tenant(), quote_id, run_id, self._clock.now()))
 
     def Reserve(self, request: billing_service_pb2.ReserveRequest, context: grpc.ServicerContext) -> billing_pb2.Hold:

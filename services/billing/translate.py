@@ -2,27 +2,14 @@
 
 from dataclasses import asdict
 from datetime import UTC, datetime
-from uuid import UUID
 
 import sqlalchemy as sa
 from igny8.billing.v1 import billing_pb2, billing_service_pb2
 
 from chassis.errors import InvalidArgument
-from chassis.ids import parse_id
+from chassis.ids import parse_id, require_id
 from chassis.resource import to_message
 from services.billing.domain import Balance, Hold, Reservation, Use, Work
-
-
-def an_id(field: str, text: str) -> UUID:
-    """Return an id that must be there.
-
-    Raises:
-        InvalidArgument: it is none.
-    """
-    value = parse_id(text)
-    if value is None:
-        raise InvalidArgument.field(field, f"{text[:60]!r} is not an id")
-    return value
 
 
 def works(request: billing_service_pb2.CreateQuoteRequest) -> list[Work]:
@@ -37,7 +24,7 @@ def reservation(request: billing_service_pb2.ReserveRequest) -> Reservation:
     """Return what is to be reserved."""
     return Reservation(
         key=request.key,
-        quote_id=an_id("quote_id", request.quote_id),
+        quote_id=require_id("quote_id", request.quote_id),
         operation=request.operation,
         quantity=request.quantity,
         run_id=parse_id(request.run_id),

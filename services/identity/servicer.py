@@ -10,6 +10,7 @@ from igny8.identity.v1 import identity_service_pb2_grpc
 from chassis import call
 from chassis.database import Database
 from chassis.idempotency import once
+from chassis.ids import require_id
 from services.identity import resources, translate
 from services.identity.security import Security
 from services.identity.usecases import accounts, keys, principals, sessions, sites
@@ -48,7 +49,7 @@ class IdentityServicer(identity_service_pb2_grpc.IdentityServiceServicer):
 
     def LogIn(self, request: rpc.LogInRequest, context: grpc.ServicerContext) -> rpc.LogInResponse:
         """Sign a person in."""
-        account_id = translate.identifier("account_id", request.account_id) if request.account_id else None
+        account_id = require_id("account_id", request.account_id) if request.account_id else None
         session = sessions.log_in(self.database, self._security, request.email, request.password, account_id)
         return rpc.LogInResponse(session=translate.session(session))
 
@@ -67,14 +68,14 @@ class IdentityServicer(identity_service_pb2_grpc.IdentityServiceServicer):
     def Authenticate(self, request: rpc.AuthenticateRequest, context: grpc.ServicerContext) -> rpc.AuthenticateResponse:
         """Tell who holds a credential."""
         named = request.acting_for_account_id
-        acting_for = translate.identifier("acting_for_account_id", named) if named else None
+        acting_for = require_id("acting_for_account_id", named) if named else None
         who = principals.authenticate(self.database, self._security, request.credential, acting_for)
         return rpc.AuthenticateResponse(principal=translate.principal(who))
 
     def ResolveSite(self, request: rpc.ResolveSiteRequest, context: grpc.ServicerContext) -> rpc.ResolveSiteResponse:
         """Tell what a passport must say of a site."""
-        account_id = translate.identifier("account_id", request.account_id)
-        site_id = translate.identifier("site_id", request.site_id) if request.site_id else None
+        account_id = require_id("account_id", request.account_id)
+        site_id = require_id("site_id", request.site_id) if request.site_id else None
         resolved = principals.resolve_site(self.database, account_id, site_id)
         return rpc.ResolveSiteResponse(site=translate.site_claims(resolved) if resolved else None)
 
@@ -101,7 +102,7 @@ class IdentityServicer(identity_service_pb2_grpc.IdentityServiceServicer):
 
     def RevokeApiKey(self, request: rpc.RevokeApiKeyRequest, context: grpc.ServicerContext) -> pb.ApiKey:
         """Revoke an API key."""
-        key_id = translate.identifier("api_key_id", request.api_key_id)
+        key_id = require_id("api_key_id", request.api_key_id)
         return translate.api_key(keys.revoke_api_key(self.database, call.tenant(), key_id, self._security.clock))
 
     def CreateSite(self, request: rpc.CreateSiteRequest, context: grpc.ServicerContext) -> pb.Site:
@@ -124,15 +125,15 @@ class IdentityServicer(identity_service_pb2_grpc.IdentityServiceServicer):
 
     def DeleteSite(self, request: rpc.DeleteSiteRequest, context: grpc.ServicerContext) -> pb.Site:
         """Hide a site."""
-        site_id = translate.identifier("site_id", request.site_id)
+        site_id = require_id("site_id", request.site_id)
         return translate.site(sites.delete_site(self.database, call.tenant(), site_id, request.etag))
 
     def UndeleteSite(self, request: rpc.UndeleteSiteRequest, context: grpc.ServicerContext) -> pb.Site:
         """Bring a site back."""
-        site_id = translate.identifier("site_id", request.site_id)
+        site_id = require_id("site_id", request.site_id)
         return translate.site(sites.undelete_site(self.database, call.tenant(), site_id))
 
     def CreateSector(self, request: rpc.CreateSectorRequest, context: grpc.ServicerContext) -> pb.Sector:
         """Add a sector to a site."""
-        template_id = translate.identifier("sector.industry_sector_id", request.sector.industry_sector_id)
+        template_id = require_id("sector.industry_sector_id", request.sector.industry_sector_id)
         return translate.sector(sites.create_sector(self.database, call.tenant(), template_id, request.sector.name))

@@ -9,26 +9,13 @@ import sqlalchemy as sa
 from google.protobuf.timestamp_pb2 import Timestamp
 from igny8.identity.v1 import identity_pb2, identity_service_pb2
 
-from chassis.errors import InvalidArgument
-from chassis.ids import parse_id
+from chassis.ids import require_id
 from chassis.resource.columns import enum_text, to_message
 from services.identity.usecases.accounts import NewAccount
 from services.identity.usecases.keys import NewKey
 from services.identity.usecases.principals import Principal, ResolvedSite
 from services.identity.usecases.sessions import IssuedSession
 from services.identity.usecases.sites import NewSite
-
-
-def identifier(field: str, text: str) -> UUID:
-    """Return the id that a field holds.
-
-    Raises:
-        InvalidArgument: it holds none.
-    """
-    found = parse_id(text)
-    if found is None:
-        raise InvalidArgument.field(field, f"{text[:60]!r} is not an id")
-    return found
 
 
 def new_account(request: identity_service_pb2.SignUpRequest) -> NewAccount:
@@ -49,10 +36,10 @@ def new_site(request: identity_service_pb2.CreateSiteRequest) -> NewSite:
     return NewSite(
         name=site.name,
         domain=site.domain,
-        industry_id=identifier("site.industry_id", site.industry_id),
+        industry_id=require_id("site.industry_id", site.industry_id),
         platform=enum_text(identity_pb2.Site.Platform.DESCRIPTOR, site.platform) or "custom",
         language=site.language or "en",
-        template_ids=tuple(identifier("industry_sector_ids", text) for text in request.industry_sector_ids),
+        template_ids=tuple(require_id("industry_sector_ids", text) for text in request.industry_sector_ids),
     )
 
 
@@ -60,7 +47,7 @@ def new_key(key: identity_pb2.ApiKey) -> NewKey:
     """Return what a new API key may do."""
     return NewKey(
         name=key.name,
-        site_id=identifier("api_key.site_id", key.site_id) if key.site_id else None,
+        site_id=require_id("api_key.site_id", key.site_id) if key.site_id else None,
         scopes=tuple(key.scopes),
         expire_time=key.expire_time.ToDatetime(tzinfo=UTC) if key.HasField("expire_time") else None,
     )

@@ -10,9 +10,8 @@ from igny8.integration.v1 import integration_pb2, integration_service_pb2, integ
 from chassis import call
 from chassis.clock import Clock
 from chassis.database import Database, Transaction
-from chassis.errors import InvalidArgument
 from chassis.idempotency import once
-from chassis.ids import parse_id
+from chassis.ids import require_id
 from chassis.resource.columns import to_message
 from services.integration import translate
 from services.integration.destinations import Destinations
@@ -56,7 +55,7 @@ class IntegrationServicer(integration_service_pb2_grpc.IntegrationServiceService
     ) -> integration_pb2.SiteIntegration:
         """Change a destination."""
         given = request.site_integration
-        row_id = _id("site_integration.id", given.id)
+        row_id = require_id("site_integration.id", given.id)
         changes = translate.changes(request)
         connecting.update_site_integration(
             self.database, call.tenant(), self._destinations, row_id, changes, given.etag
@@ -67,7 +66,7 @@ class IntegrationServicer(integration_service_pb2_grpc.IntegrationServiceService
         self, request: integration_service_pb2.DeleteSiteIntegrationRequest, context: grpc.ServicerContext
     ) -> integration_pb2.SiteIntegration:
         """Disconnect a destination."""
-        row_id = _id("site_integration_id", request.site_integration_id)
+        row_id = require_id("site_integration_id", request.site_integration_id)
         connecting.delete_site_integration(self.database, call.tenant(), row_id, request.etag)
         return self._reread(row_id)
 
@@ -75,7 +74,7 @@ class IntegrationServicer(integration_service_pb2_grpc.IntegrationServiceService
         self, request: integration_service_pb2.TestSiteIntegrationRequest, context: grpc.ServicerContext
     ) -> integration_service_pb2.TestSiteIntegrationResponse:
         """Try a destination."""
-        row_id = _id("site_integration_id", request.site_integration_id)
+        row_id = require_id("site_integration_id", request.site_integration_id)
         found = connecting.try_site_integration(self.database, call.tenant(), self._destinations, row_id, self._clock)
         return translate.report(found)
 
@@ -88,10 +87,3 @@ def _read(transaction: Transaction, row_id: UUID) -> integration_pb2.SiteIntegra
     columns: Any = SITE_INTEGRATION.columns.values()
     statement = sa.select(*columns).where(SITE_INTEGRATION.table.c.id == row_id)
     return to_message(integration_pb2.SiteIntegration, transaction.execute(statement).mappings().one())
-
-
-def _id(field: str, text: str) -> UUID:
-    value = parse_id(text)
-    if value is None:
-        raise InvalidArgument.field(field, "must be an id, for example 0197a1b2-0000-7000-8000-000000000000")
-    return value

@@ -1,6 +1,7 @@
 """`igny8.orchestrator.v1.OrchestratorService`, thinly."""
 
 from typing import Any
+from uuid import UUID
 
 import grpc
 from igny8.orchestrator.v1 import orchestrator_pb2, orchestrator_service_pb2, orchestrator_service_pb2_grpc
@@ -9,7 +10,7 @@ from chassis import call
 from chassis.clock import Clock
 from chassis.database import Database
 from chassis.errors import Aborted, InvalidArgument, NotFound
-from chassis.ids import new_id, parse_id
+from chassis.ids import new_id, parse_id, require_id
 from chassis.passport import Passport
 from chassis.tenancy import Tenant
 from services.orchestrator import repository, translate
@@ -74,9 +75,7 @@ class OrchestratorServicer(orchestrator_service_pb2_grpc.OrchestratorServiceServ
         """Start a run."""
         tenant = call.tenant()
         if request.quote_id:
-            quote_id = parse_id(request.quote_id)
-            if quote_id is None:
-                raise InvalidArgument.field("quote_id", "is not an id")
+            quote_id = require_id("quote_id", request.quote_id)
             run_id = running.start_with_quote(
                 self.database, self._peers, self._clock, tenant, _engine(tenant), quote_id
             )
@@ -141,8 +140,5 @@ def _engine(tenant: Tenant) -> Passport:
     return of_run(tenant.account_id, tenant.site)
 
 
-def _id(request: Any) -> Any:
-    run_id = parse_id(request.run_id)
-    if run_id is None:
-        raise InvalidArgument.field("run_id", "is not an id")
-    return run_id
+def _id(request: Any) -> UUID:
+    return require_id("run_id", request.run_id)

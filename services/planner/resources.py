@@ -1,7 +1,6 @@
 """The planner's resources: what can be filtered, ordered, searched and changed, and the rules of what is changed."""
 
 import math
-import re
 from typing import Any
 from uuid import UUID
 
@@ -9,8 +8,8 @@ import sqlalchemy as sa
 from igny8.planner.v1 import planner_pb2
 
 from chassis.database import Transaction
-from chassis.errors import InvalidArgument, Violation
 from chassis.resource import Resource, to_message
+from chassis.resource.rules import at_most, between, chosen, language
 from services.planner import models
 from services.planner.domain import country_problem
 from services.planner.ideas import TITLE_CHARS_MAX, WORDS_MAX
@@ -20,29 +19,6 @@ _TEXT_CHARS_MAX = 4_000
 _ATTRIBUTES_CHARS_MAX = 20_000
 _SECTIONS_MAX = 50
 _VOLUME_MAX = 10**12  # as for a file's: a larger number is an id, or a slip
-_LANGUAGE = re.compile(r"(|[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*)\Z")
-
-
-def _name(value: str) -> str | None:
-    return _text(value) if value.strip() else "must not be empty"
-
-
-def _text(value: str) -> str | None:
-    return None if len(value) <= _NAME_CHARS_MAX else f"has more than {_NAME_CHARS_MAX} characters"
-
-
-def _long_text(value: str) -> str | None:
-    return None if len(value) <= _TEXT_CHARS_MAX else f"has more than {_TEXT_CHARS_MAX:,} characters"
-
-
-def _title(value: str) -> str | None:
-    if not value.strip():
-        return "must not be empty"
-    return None if len(value) <= TITLE_CHARS_MAX else f"has more than {TITLE_CHARS_MAX} characters"
-
-
-def _count(value: int) -> str | None:
-    return None if 0 <= value <= _VOLUME_MAX else f"must be from 0 to {_VOLUME_MAX:,}, not {value:,}"
 
 
 def _difficulty(value: float) -> str | None:
@@ -50,24 +26,8 @@ def _difficulty(value: float) -> str | None:
     return None if in_range else f"must be from 0 to 100, not {value}"
 
 
-def _words(value: int) -> str | None:
-    return None if 0 <= value <= WORDS_MAX else f"must be from 0 to {WORDS_MAX:,}, not {value:,}"
-
-
-def _attributes(value: str) -> str | None:
-    return None if len(value) <= _ATTRIBUTES_CHARS_MAX else f"has more than {_ATTRIBUTES_CHARS_MAX:,} characters"
-
-
 def _outline(value: Any) -> str | None:
     return None if len(value) <= _SECTIONS_MAX else f"has more than {_SECTIONS_MAX} sections"
-
-
-def _chosen(value: int) -> str | None:
-    return None if value else "must be chosen"
-
-
-def _language(value: str) -> str | None:
-    return None if _LANGUAGE.match(value) else f"{value[:20]!r} is not a language; write it as in BCP 47: en, pt-BR"
 
 
 SEED_KEYWORD = Resource(
@@ -93,11 +53,11 @@ KEYWORD = Resource(
         "attributes_json",
     ),
     rules={
-        "volume": _count,
+        "volume": between(0, _VOLUME_MAX),
         "difficulty": _difficulty,
         "country": country_problem,
-        "impressions": _count,
-        "attributes_json": _attributes,
+        "impressions": between(0, _VOLUME_MAX),
+        "attributes_json": at_most(_ATTRIBUTES_CHARS_MAX),
     },
     computed={
         "seed_keyword_id": sa.func.coalesce(
@@ -118,7 +78,7 @@ CLUSTER = Resource(
     orders=("volume", "difficulty", "keyword_count", "idea_count", "content_count", "name", "update_time"),
     search=("name", "description"),
     updates=("name", "description", "disabled"),
-    rules={"name": _name, "description": _long_text},
+    rules={"name": at_most(_NAME_CHARS_MAX, empty=False), "description": at_most(_TEXT_CHARS_MAX)},
     unique={"cluster_live_name_key": "A cluster of this name exists in the sector; choose another."},
 )
 CONTENT_IDEA = Resource(
@@ -138,17 +98,17 @@ CONTENT_IDEA = Resource(
         *("assigned_user_id", "needs_review"),
     ),
     rules={
-        "title": _title,
-        "content_type": _chosen,
-        "content_structure": _chosen,
-        "primary_keyword": _text,
-        "audience": _long_text,
-        "tone": _long_text,
-        "estimated_word_count": _words,
-        "brief": _long_text,
-        "call_to_action": _long_text,
+        "title": at_most(TITLE_CHARS_MAX, empty=False),
+        "content_type": chosen,
+        "content_structure": chosen,
+        "primary_keyword": at_most(_NAME_CHARS_MAX),
+        "audience": at_most(_TEXT_CHARS_MAX),
+        "tone": at_most(_TEXT_CHARS_MAX),
+        "estimated_word_count": between(0, WORDS_MAX),
+        "brief": at_most(_TEXT_CHARS_MAX),
+        "call_to_action": at_most(_TEXT_CHARS_MAX),
         "outline": _outline,
-        "language": _language,
+        "language": language,
     },
     computed={"keywords": models.idea_keywords()},
 )
@@ -168,21 +128,6 @@ IMPORT_SKIPPED_LINE = Resource(
     orders=("line",),
     search=("text",),
 )
-
-
-def check_keyword(given: planner_pb2.Keyword) -> None:
-    """Hold a new keyword to the rules of a changed one.
-
-    Raises:
-        InvalidArgument: naming every field that breaks one.
-    """
-    violations = [
-        Violation(f"keyword.{name}", problem)
-        for name, rule in KEYWORD.rules.items()
-        if (problem := rule(getattr(given, name))) is not None
-    ]
-    if violations:
-        raise InvalidArgument("; ".join(f"{v.field}: {v.description}" for v in violations), violations=violations)
 
 
 def keyword(transaction: Transaction, keyword_id: UUID) -> planner_pb2.Keyword:

@@ -54,7 +54,7 @@ class PlannerServicer(planner_service_pb2_grpc.PlannerServiceServicer):
         """Add one keyword to a sector."""
         if request.keyword.site_id not in {"", request.site_id}:
             raise InvalidArgument.field("keyword.site_id", "must be the request's site_id, or empty")
-        resources.check_keyword(request.keyword)
+        resources.KEYWORD.check(request.keyword, resources.KEYWORD.rules)  # as a changed one is
         new = translate.new_keyword(request.keyword)
 
         def create(transaction: Transaction) -> planner_pb2.Keyword:

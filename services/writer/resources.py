@@ -1,31 +1,18 @@
 """The writer's resources: what can be filtered, ordered, searched and changed."""
 
 import re
-from collections.abc import Callable
 from typing import Any
 
-from google.protobuf.message import Message
 from igny8.writer.v1 import writer_pb2
 
-from chassis.errors import InvalidArgument
-from chassis.resource import Resource, from_message
+from chassis.resource import Resource
+from chassis.resource.rules import Rule, at_most, between, chosen, language
 from services.writer import models
 from services.writer.domain.quantities import WORDS_LEAST, WORDS_MOST
 from services.writer.repository import terms
 
 _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
-_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
 _LIST_MOST = 200
-Rule = Callable[[Any], str | None]
-
-
-def _at_most(most: int, *, empty: bool = True) -> Rule:
-    def rule(text: str) -> str | None:
-        if not empty and not text.strip():
-            return "must not be empty"
-        return None if len(text) <= most else f"must have at most {most} characters"
-
-    return rule
 
 
 def _list_at_most(most: int) -> Rule:
@@ -37,28 +24,16 @@ def _list_at_most(most: int) -> Rule:
     return rule
 
 
-def _chosen(number: int) -> str | None:
-    return None if number else "must be one of its values"
-
-
 def _slug(text: str) -> str | None:
     fits = len(text) <= 200 and _SLUG.fullmatch(text)  # noqa: PLR2004 - what WordPress stores
     return None if fits else "must be lower-case letters, digits and single hyphens, at most 200: espresso-grinders"
 
 
-def _words(number: int) -> str | None:
-    return None if WORDS_LEAST <= number <= WORDS_MOST else f"must be from {WORDS_LEAST} to {WORDS_MOST}"
-
-
-def _language(text: str) -> str | None:
-    return None if not text or _LANGUAGE.fullmatch(text) else "must be a BCP 47 tag: en, pt-BR"
-
-
 _PAGE_RULES: dict[str, Rule] = {
-    "title": _at_most(300, empty=False),
-    "content_type": _chosen,
-    "content_structure": _chosen,
-    "primary_keyword": _at_most(300),
+    "title": at_most(300, empty=False),
+    "content_type": chosen,
+    "content_structure": chosen,
+    "primary_keyword": at_most(300),
 }
 
 TASK = Resource(
@@ -95,13 +70,13 @@ TASK = Resource(
     rules={
         **_PAGE_RULES,
         "keywords": _list_at_most(300),
-        "target_word_count": _words,
-        "audience": _at_most(500),
-        "tone": _at_most(500),
-        "brief": _at_most(5000),
+        "target_word_count": between(WORDS_LEAST, WORDS_MOST),
+        "audience": at_most(500),
+        "tone": at_most(500),
+        "brief": at_most(5000),
         "outline": _list_at_most(1000),
-        "language": _language,
-        "prompt_override": _at_most(20_000),
+        "language": language,
+        "prompt_override": at_most(20_000),
     },
 )
 
@@ -139,9 +114,9 @@ CONTENT = Resource(
     rules={
         **_PAGE_RULES,
         "slug": _slug,
-        "excerpt": _at_most(5000),
-        "meta_title": _at_most(300),
-        "meta_description": _at_most(500),
+        "excerpt": at_most(5000),
+        "meta_title": at_most(300),
+        "meta_description": at_most(500),
         "secondary_keywords": _list_at_most(300),
     },
     computed={"categories": terms.names_of("category"), "tags": terms.names_of("tag")},
@@ -159,7 +134,7 @@ IMAGE = Resource(
     orders=("content_id", "kind", "position", "status"),
     search=("prompt", "alt_text"),
     updates=("prompt", "alt_text"),
-    rules={"prompt": _at_most(2000, empty=False), "alt_text": _at_most(300)},
+    rules={"prompt": at_most(2000, empty=False), "alt_text": at_most(300)},
     unique={"image_place_key": "Another image of the content stands in this place; delete it first."},
 )
 
@@ -181,34 +156,3 @@ MAPPING = Resource(
     filters=("content_id", "cluster_id", "role", "source", "sector_id"),
     search=(),
 )
-
-
-def changes(resource: Resource, given: Message, paths: list[str]) -> dict[str, Any]:
-    """Return the columns that an update names, checked; those that are set when it names none.
-
-    For what is updated by a use case of its own, with the same rules as the standard Update.
-
-    Raises:
-        InvalidArgument: a field cannot be changed, or not to this.
-    """
-    fields = paths or [name for name in resource.updates if getattr(given, name)]
-    if not fields:
-        raise InvalidArgument.field("update_mask", f"names no field; {', '.join(resource.updates)} can be changed")
-    for name in fields:
-        if name not in resource.updates:
-            options = ", ".join(resource.updates)
-            raise InvalidArgument.field(f"{resource.singular}.{name}", f"cannot be changed; only {options} can")
-    check(resource, given, fields)
-    return from_message(given, fields)
-
-
-def check(resource: Resource, given: Message, fields: list[str]) -> None:
-    """Check values against a resource's rules.
-
-    Raises:
-        InvalidArgument: naming the first that is wrong.
-    """
-    for name in fields:
-        problem = resource.rules[name](getattr(given, name)) if name in resource.rules else None
-        if problem:
-            raise InvalidArgument.field(f"{resource.singular}.{name}", problem)

@@ -12,7 +12,7 @@ from services.writer import translate
 from services.writer.clients import Planner
 from services.writer.domain import states
 from services.writer.domain.states import Verb
-from services.writer.resources import CONTENT, IMAGE, MAPPING, TASK, TERM, changes, check
+from services.writer.resources import CONTENT, IMAGE, MAPPING, TASK, TERM
 from services.writer.usecases import contents, tasks
 
 
@@ -56,7 +56,7 @@ class WriterServicer(writer_service_pb2_grpc.WriterServiceServicer):
     ) -> writer_pb2.Task:
         """Make a task by hand."""
         given = request.task
-        check(TASK, given, [name for name in TASK.rules if name == "title" or getattr(given, name)])
+        TASK.check(given, [name for name in TASK.rules if name == "title" or getattr(given, name)])
         cluster = tasks.find_cluster(self._planner, call.tenant(), UUID(given.cluster_id))
         if given.sector_id and given.sector_id != str(cluster.sector_id):
             raise InvalidArgument.field("task.sector_id", "is not the cluster's sector; leave it out")
@@ -74,7 +74,7 @@ class WriterServicer(writer_service_pb2_grpc.WriterServiceServicer):
         given = request.content
         if not given.id:
             raise InvalidArgument.field("content.id", "must be the row's id")
-        values = changes(CONTENT, given, list(request.update_mask.paths))
+        values = CONTENT.changes(given, request.update_mask.paths)
         row = contents.change_content(
             self.database,
             call.tenant(),

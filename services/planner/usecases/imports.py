@@ -7,7 +7,7 @@ from uuid import UUID
 
 from chassis.database import Database, Transaction
 from chassis.errors import Fault, InvalidArgument
-from chassis.ids import parse_id
+from chassis.ids import require_id
 from chassis.objects import ObjectMissing, ObjectStore
 from chassis.passport import SectorClaim
 from chassis.tenancy import Tenant
@@ -116,9 +116,7 @@ def _upload(tenant: Tenant, options: Mapping[str, Any]) -> Upload:
     if str(tenant.account_id) not in key.split("/")[:-1] or ".." in key:
         # the options may come from a person: a key is believed only where it lies in the account's own folder
         raise InvalidArgument.field("options.object_key", "is not an upload of this account; upload the file again")
-    sector_id = parse_id(read.text(options, "sector_id"))
-    if sector_id is None:
-        raise InvalidArgument.field("options.sector_id", "is not an id")
+    sector_id = require_id("options.sector_id", read.text(options, "sector_id"))
     sector = require_sector(tenant, sector_id, "options.sector_id")
     filename = options.get("filename")
     shown = filename if isinstance(filename, str) and filename.isprintable() and filename else key.rsplit("/", 1)[-1]

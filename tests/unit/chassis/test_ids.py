@@ -6,7 +6,8 @@ from uuid import RFC_4122
 
 import pytest
 
-from chassis.ids import new_id, parse_id
+from chassis.errors import InvalidArgument
+from chassis.ids import new_id, parse_id, require_id
 
 
 class TestNewId:
@@ -38,6 +39,14 @@ class TestNewId:
 )
 def test_only_the_canonical_form_is_an_id(text: str) -> None:
     assert parse_id(text) is None
+    with pytest.raises(InvalidArgument, match="is not an id, for example") as refused:
+        require_id("cluster_id", text)
+    assert [violation.field for violation in refused.value.violations] == ["cluster_id"]
+
+
+def test_an_id_is_read_from_its_field() -> None:
+    made = new_id()
+    assert require_id("cluster_id", str(made)) == made
 
 
 def test_case_does_not_matter() -> None:
