@@ -15,6 +15,7 @@ from igny8.identity.v1 import identity_service_pb2
 from chassis.aio import AsyncRemote
 from chassis.client import Remote
 from chassis.passport import Issuer, Passport, SectorClaim, SiteClaim
+from chassis.work import Item, Selection
 
 T = TypeVar("T")
 Event = events_pb2.Event
@@ -35,26 +36,6 @@ class Call(Generic[T]):
     answer_type: type[Any]
     read: Callable[[Any], T]
     deadline_s: float = QUICK_S
-
-
-@dataclass(frozen=True)
-class Item:
-    """One item of work, as its owner offers it."""
-
-    subject_id: UUID
-    subject_kind: str
-    label: str
-    expected_quantity: int
-    limit_quantity: int
-
-
-@dataclass(frozen=True)
-class Selection:
-    """What there is to do."""
-
-    items: Sequence[Item]
-    total: int
-    skip_reason: str
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,9 @@ from chassis.database import Database
 from chassis.ids import new_id
 from chassis.passport import Passport
 from chassis.tenancy import table_of
+from chassis.work import Selection
 from services.orchestrator import clients, repository
-from services.orchestrator.clients import AsyncPeers, Selection
+from services.orchestrator.clients import AsyncPeers
 from services.orchestrator.domain import FUNCTIONS, Function
 from services.orchestrator.engine import claims, ending
 from services.orchestrator.engine.claims import Held

@@ -8,6 +8,7 @@ from chassis.database import Database
 from chassis.ids import new_id
 from chassis.passport import Passport
 from chassis.tenancy import Tenant
+from chassis.work import Item, Selection
 from services.orchestrator import clients, repository
 from services.orchestrator.clients import Peers, QuoteLine
 from services.orchestrator.domain import FUNCTIONS, Plan
@@ -86,7 +87,7 @@ def _estimate(peers: Peers, passport: Passport, plan: Plan) -> list[StageEstimat
     coming = _Coming()
     estimates = []
     for name in plan.functions:
-        found = clients.Selection([], 0, plan.skip_reason(name))
+        found = Selection([], 0, plan.skip_reason(name))
         if not found.skip_reason:
             subjects = plan.subject_ids if plan.by_hand else ()
             call = clients.select_work(FUNCTIONS[name].owner, name, subjects, _LIMIT, plan.options)
@@ -101,7 +102,7 @@ class _Coming:
     def __init__(self) -> None:
         self.clusters = self.ideas = self.tasks = self.articles = self.images = 0
 
-    def estimate(self, name: str, plan: Plan, found: clients.Selection) -> StageEstimate:
+    def estimate(self, name: str, plan: Plan, found: Selection) -> StageEstimate:
         """Return one function's work and remember what it makes."""
         rule = getattr(self, f"_{name}", None)
         if rule is None:
@@ -109,21 +110,21 @@ class _Coming:
         estimate: StageEstimate = rule(plan, found)
         return estimate
 
-    def _cluster_keywords(self, _: Plan, found: clients.Selection) -> StageEstimate:
+    def _cluster_keywords(self, _: Plan, found: Selection) -> StageEstimate:
         keywords = sum(item.expected_quantity for item in found.items)
         self.clusters = -(-keywords // KEYWORDS_PER_CLUSTER)
         return _found("cluster_keywords", found.items)
 
-    def _generate_ideas(self, plan: Plan, found: clients.Selection) -> StageEstimate:
+    def _generate_ideas(self, plan: Plan, found: Selection) -> StageEstimate:
         clusters = _capped(found.total + self.clusters, plan.max_clusters)
         self.ideas = clusters * plan.ideas_per_cluster
         return StageEstimate("generate_ideas", clusters, self.ideas, self.ideas)
 
-    def _create_tasks(self, _: Plan, found: clients.Selection) -> StageEstimate:
+    def _create_tasks(self, _: Plan, found: Selection) -> StageEstimate:
         self.tasks = found.total + self.ideas
         return StageEstimate("create_tasks", self.tasks, self.tasks, self.tasks)
 
-    def _generate_content(self, plan: Plan, found: clients.Selection) -> StageEstimate:
+    def _generate_content(self, plan: Plan, found: Selection) -> StageEstimate:
         self.articles = _capped(found.total + self.tasks, plan.max_articles)
         known = found.items[: self.articles]
         new = self.articles - len(known)
@@ -131,25 +132,25 @@ class _Coming:
         limit = sum(item.limit_quantity for item in known) + new * WORDS_LIMIT
         return StageEstimate("generate_content", self.articles, expected, limit)
 
-    def _generate_image_prompts(self, plan: Plan, found: clients.Selection) -> StageEstimate:
+    def _generate_image_prompts(self, plan: Plan, found: Selection) -> StageEstimate:
         contents = _capped(found.total + self.articles, plan.max_articles) if plan.images_per_article else 0
         self.images = contents * plan.images_per_article
         return StageEstimate("generate_image_prompts", contents, self.images, self.images)
 
-    def _generate_image(self, plan: Plan, found: clients.Selection) -> StageEstimate:
+    def _generate_image(self, plan: Plan, found: Selection) -> StageEstimate:
         images = _capped(found.total + self.images, plan.cap("generate_image"))
         return StageEstimate("generate_image", images, images, images)
 
-    def _approve_content(self, _: Plan, found: clients.Selection) -> StageEstimate:
+    def _approve_content(self, _: Plan, found: Selection) -> StageEstimate:
         contents = found.total + self.articles
         return StageEstimate("approve_content", contents, contents, contents)
 
-    def _publish_content(self, _: Plan, found: clients.Selection) -> StageEstimate:
+    def _publish_content(self, _: Plan, found: Selection) -> StageEstimate:
         contents = found.total + self.articles
         return StageEstimate("publish_content", contents, contents, contents)
 
 
-def _found(name: str, items: Sequence[clients.Item]) -> StageEstimate:
+def _found(name: str, items: Sequence[Item]) -> StageEstimate:
     expected, limit = sum(i.expected_quantity for i in items), sum(i.limit_quantity for i in items)
     return StageEstimate(name, len(items), expected, limit)
 
