@@ -11,6 +11,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from chassis.clock import Clock, SystemClock
 from chassis.database import Database
 from chassis.errors import Fault, Kind
 from chassis.passport import Passport
@@ -25,7 +26,10 @@ log = logging.getLogger(__name__)
 SWEEP_S = 1.0
 RELAY_S = 0.3
 SCRIBE_S = 1.0
-_BATCH = 200
+_BATCH = 1000  # the most that an outbox gives: what is put off lies in front of what is not
+_PUT_OFF_MAX = 10_000
+_PUT_OFF_S_MAX = 60.0
+_NEVER = (0, 0.0)
 _TAKE_LEASE = sa.text(
     "INSERT INTO lane (lane, rung_time) VALUES ('relay', now() + make_interval(secs => :lease))"
     " ON CONFLICT (lane) DO UPDATE SET rung_time = now() + make_interval(secs => :lease)"
@@ -87,21 +91,27 @@ def sweep(database: Database, bells: Bells) -> None:
 class Relay:
     """Carries facts.
 
+    A fact that its receiver cannot digest is put off, for longer each time, and a receiver that cannot be reached is
+    left alone for the rest of a round: neither holds up what lies behind it.
+
     Args:
         database: under the sweep role; a lease in it keeps one relay at work however many replicas there are.
         peers: the other services.
+        clock: for how long a fact is put off.
     """
 
-    def __init__(self, database: Database, peers: Peers) -> None:
-        self._database, self._peers = database, peers
+    def __init__(self, database: Database, peers: Peers, clock: Clock | None = None) -> None:
+        self._database, self._peers, self._clock = database, peers, clock or SystemClock()
+        self._put_off: dict[str, tuple[int, float]] = {}  # by a fact's id: failures, and when to try again
 
     def round(self) -> None:
         """Carry what lies in the outboxes now."""
         if not self._set_lease(_TAKE_LEASE):
             return
+        away: set[str] = set()
         try:
             for source in SOURCES:
-                self._drain(source)
+                self._drain(source, away)
         finally:
             self._set_lease(_END_LEASE)
 
@@ -110,32 +120,43 @@ class Relay:
         with self._database.untenanted() as connection:
             return connection.execute(statement, {"lease": LEASE_S}).first() is not None
 
-    def _drain(self, source: str) -> None:
+    def _drain(self, source: str, away: set[str]) -> None:
         passport = Passport(frozenset({"engine"}))
         try:
             events = self._peers.send(clients.pull_events(source, _BATCH), passport, repeatable=False)
         except Fault as fault:
             log.debug("the outbox of %s cannot be read just now: %s", source, fault.message)
             return
-        delivered = [event.id for event in events if self._deliver(event)]
+        now = self._clock.monotonic()
+        due = [event for event in events if self._put_off.get(event.id, _NEVER)[1] <= now]
+        delivered = [event.id for event in due if self._deliver(event, away)]
         if delivered:
             self._peers.send(clients.ack_events(source, delivered), passport)
 
-    def _deliver(self, event: clients.Event) -> bool:
-        """Hand a fact to everybody who asked for it; return whether all have it."""
-        kind, account_id = event.kind, UUID(event.account_id)
-        complete = True
-        for receiver in SUBSCRIPTIONS.get(kind, ()):
+    def _deliver(self, event: clients.Event, away: set[str]) -> bool:
+        """Hand a fact to everybody who asked for it, in their order; return whether all have it."""
+        for receiver in SUBSCRIPTIONS.get(event.kind, ()):
+            if receiver in away:
+                return False
             try:
-                self._peers.send(clients.deliver_event(receiver, event), of_run(account_id, None))
+                self._peers.send(clients.deliver_event(receiver, event), of_run(UUID(event.account_id), None))
             except Fault as fault:
-                refused = fault.code is Kind.INVALID_ARGUMENT
-                log.log(
-                    logging.ERROR if refused else logging.WARNING,
-                    "%s did not take %s: %s",
-                    receiver,
-                    kind,
-                    fault.message,
-                )
-                complete = complete and refused  # what is refused as wrong would be refused for ever
-        return complete
+                if fault.code is Kind.INVALID_ARGUMENT:  # what is refused as wrong would be refused for ever
+                    log.error("%s refused %s %s: %s", receiver, event.kind, event.id, fault.message)
+                    continue
+                log.warning("%s did not take %s %s: %s", receiver, event.kind, event.id, fault.message)
+                self._note(event, receiver, fault, away)
+                return False
+        self._put_off.pop(event.id, None)
+        return True
+
+    def _note(self, event: clients.Event, receiver: str, fault: Fault, away: set[str]) -> None:
+        """Remember not to try a receiver again in this round, or a fact for a while."""
+        if fault.code in {Kind.UNAVAILABLE, Kind.DEADLINE_EXCEEDED}:
+            away.add(receiver)
+        if fault.code is Kind.UNAVAILABLE:
+            return
+        if len(self._put_off) > _PUT_OFF_MAX:
+            self._put_off.clear()
+        failures = self._put_off.get(event.id, _NEVER)[0] + 1
+        self._put_off[event.id] = (failures, self._clock.monotonic() + min(2.0**failures, _PUT_OFF_S_MAX))

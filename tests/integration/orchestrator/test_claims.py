@@ -19,7 +19,7 @@ from services.orchestrator.sweeper import sweep
 from tests.house import House
 from tests.integration.orchestrator.conftest import Owner
 from tests.integration.orchestrator.test_engine import IDEAS, clustered
-from tests.integration.orchestrator.workers import Worker, make_due, sweeping
+from tests.integration.orchestrator.workers import Act, Worker, make_due, sweeping
 
 REFUSED = "redis://127.0.0.1:1/0"  # nothing listens there
 
@@ -69,13 +69,14 @@ class TestClaim:
         make_due(owner.house)
         again = next(step for step in of(run_id, claims.claim(database, "text", 50)) if step.id == late.id)
         assert again.fence == late.fence + 1
-        for act in (
+        acts: list[Act] = [
             lambda: claims.checkpoint(database, late, phase="reserve"),
             lambda: ending.succeed(database, late, 1),
             lambda: ending.fail(database, late, "NOT_FOUND", "gone"),
             lambda: ending.cancel(database, late),
             lambda: ending.lay_down(database, late),
-        ):
+        ]
+        for act in acts:
             with pytest.raises(LeaseLost):
                 act()
         stage = owner.read(str(run_id)).stages[0]
