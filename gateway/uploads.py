@@ -12,6 +12,7 @@ from uuid import NAMESPACE_OID, UUID, uuid5
 import orjson
 from google.protobuf.message import Message
 from igny8.orchestrator.v1 import orchestrator_pb2, orchestrator_service_pb2
+from igny8.planner.v1 import planner_service_pb2
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -83,6 +84,7 @@ class KeywordImports:
             await asyncio.to_thread(self._store, key, upload.file)
         options = {"object_key": key, "filename": upload.filename, "sector_id": upload.sector_id}
         try:
+            await self._inspect(exchange, passport, key)
             run = await self._start(exchange, passport, options, idempotency_key or str(object_id))
         except Fault as fault:
             # Under a key of the client's own an earlier request may have begun to read the same object.
@@ -91,6 +93,13 @@ class KeywordImports:
             raise
         answer = writer(orchestrator_pb2.Run.DESCRIPTOR).write(run)
         return json_response(answer, 202, {"Location": f"/v1/runs/{answer['id']}"})
+
+    async def _inspect(self, exchange: Exchange, passport: Passport, key: str) -> None:
+        """Have the planner look at the file: one that cannot be read is refused now, not by a run that fails later."""
+        request = planner_service_pb2.InspectKeywordFileRequest(site_id=exchange.variables[SITE], object_key=key)
+        token = await self._admission.callers.token(passport, "planner")
+        rpc = method("planner", "InspectKeywordFile")
+        await self._remotes.call("planner", rpc, request, token, repeatable=True)
 
     async def _start(self, exchange: Exchange, passport: Passport, options: dict[str, str], request_id: str) -> Message:
         plan = orchestrator_pb2.RunPlan(function="import_keywords", options_json=orjson.dumps(options).decode())

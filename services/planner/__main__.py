@@ -32,7 +32,7 @@ def offers(database: Database, sweep: Database, objects: ObjectStore, clusterer:
         Offer(
             "igny8.planner.v1.PlannerService",
             planner_service_pb2_grpc.add_PlannerServiceServicer_to_server,
-            PlannerServicer(database),
+            PlannerServicer(database, imports.ImportKeywords(database, objects)),
         ),
         *service.common_offers(
             sweep=sweep,

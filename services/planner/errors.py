@@ -35,7 +35,7 @@ class FileRefused(InvalidArgument):
     """A whole keyword file cannot be imported; nothing of it was stored."""
 
     def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message, violations=[Violation("options.object_key", message)])
+        super().__init__(message, violations=[Violation("file", message)])
         self.reason = reason
 
 

@@ -18,6 +18,7 @@ from services.planner.resources import (
     SEED_KEYWORD,
 )
 from services.planner.usecases import keywords
+from services.planner.usecases.imports import ImportKeywords
 
 _update_keyword = KEYWORD.update(planner_pb2.Keyword)
 
@@ -45,8 +46,15 @@ class PlannerServicer(planner_service_pb2_grpc.PlannerServiceServicer):
     ListKeywordImports = KEYWORD_IMPORT.list(planner_service_pb2.ListKeywordImportsResponse)
     ListImportSkippedLines = IMPORT_SKIPPED_LINE.list(planner_service_pb2.ListImportSkippedLinesResponse)
 
-    def __init__(self, database: Database) -> None:
-        self.database = database
+    def __init__(self, database: Database, imports: ImportKeywords) -> None:
+        self.database, self._imports = database, imports
+
+    def InspectKeywordFile(
+        self, request: planner_service_pb2.InspectKeywordFileRequest, context: grpc.ServicerContext
+    ) -> planner_service_pb2.InspectKeywordFileResponse:
+        """Look at an uploaded file before it is imported."""
+        layout = self._imports.inspect(call.tenant(), request.object_key)
+        return planner_service_pb2.InspectKeywordFileResponse(layout=layout)
 
     def CreateKeyword(
         self, request: planner_service_pb2.CreateKeywordRequest, context: grpc.ServicerContext

@@ -126,7 +126,16 @@ def missing(name: str, send: Callable[[Client], requests.Response], says: str) -
     return Bad(name, send, 404, "NOT_FOUND", "", says)
 
 
+def unreadable(name: str, data: bytes, reason: str, says: str) -> Bad:
+    """A file that cannot be read as a whole: refused while somebody waits, and not by a run that fails later."""
+    return Bad(name, lambda c: c.upload(data), 400, reason, "file", says)
+
+
 FILES = [
+    unreadable("an unknown layout", b"colour,shape\nred,round\nblue,square\n", "UNKNOWN_LAYOUT", "or upload a list"),
+    unreadable("a binary in it", b"keyword,volume\nmoka pot,10\n" + BINARY, "NOT_TEXT", "Export as CSV with UTF-8"),
+    unreadable("a picture", b"\x89PNG\r\n\x1a\n" + BINARY, "NOT_TEXT", "it looks like a picture"),
+    unreadable("a header alone", b"keyword,volume\n\n\n", "EMPTY_FILE", "Export again"),
     refused("no sector", lambda c: c.upload(b"keyword\nmoka\n", sector_id=""), "sector_id", "its sectors are"),
     refused(
         "another site's sector",
@@ -329,33 +338,6 @@ def test_another_account_s_id_is_answered_word_for_word_as_a_missing_one(client:
     said[0]["detail"] = said[0]["detail"].replace(client.foreign["id"], str(NOBODY))
     assert foreign.status_code == nobody.status_code == 404
     assert said[0] == said[1]
-
-
-@pytest.mark.parametrize(
-    ("data", "reason", "says"),
-    [
-        (b"colour,shape\nred,round\nblue,square\n", "UNKNOWN_LAYOUT", "Export from one of these, or upload a list"),
-        (b"keyword,volume\nmoka pot,10\n" + BINARY, "NOT_TEXT", "Export as CSV with UTF-8 encoding"),
-        (b"\x89PNG\r\n\x1a\n" + BINARY, "NOT_TEXT", "it looks like a picture"),
-        (b"keyword,volume\n\n\n", "EMPTY_FILE", "Export again"),
-    ],
-    ids=["an unknown layout", "a binary in it", "a picture", "a header alone"],
-)
-def test_a_file_that_cannot_be_read_fails_its_run_in_words_and_adds_no_keyword(
-    client: Client, data: bytes, reason: str, says: str
-) -> None:
-    site, before = client.elsewhere, written(client.elsewhere)
-    run = site.wait(client.of(site).upload(data).json()["id"])
-    (failed,) = [step for step in site.steps(run["id"]) if step["status"] == "failed"]
-    assert (run["status"], failed["error_reason"]) == ("failed", reason)
-    assert says in run["error"]
-    assert run["error"] == failed["error"]
-    row = site.api.get(site.path(f"keyword-imports/{failed['subject_id']}"))
-    assert (row["status"], row["created_count"], row["layout"]) == ("failed", 0, "")
-    after = written(site)
-    assert {name: after[name] for name in ("keywords", "balance")} == {
-        name: before[name] for name in ("keywords", "balance")
-    }
 
 
 def test_a_run_that_costs_more_than_there_is_says_how_much_is_missing(client: Client) -> None:

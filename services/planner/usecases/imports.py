@@ -1,6 +1,7 @@
 """The function `import_keywords`: an uploaded file becomes keywords of a sector, with a report of every line."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -95,14 +96,30 @@ class ImportKeywords(WithoutModel):
         with self._database.transaction(work.tenant) as transaction:
             imports.fail(transaction, work.subject_id, error or "The import was cancelled.")
 
+    def inspect(self, tenant: Tenant, object_key: str) -> str:
+        """Return the layout of an uploaded file, so that a file that cannot be read is refused while somebody waits.
+
+        Raises:
+            InvalidArgument: it is no upload of this account.
+            FileRefused: the file as a whole cannot be read.
+            UploadMissing: the upload is gone.
+        """
+        _check_key(tenant, object_key, "object_key")
+        with self._opened(object_key, object_key.rsplit("/", 1)[-1]) as file:
+            return file.layout
+
     def _read(self, upload: Upload) -> _Content:
         report = ImportReport()
+        with self._opened(upload.object_key, upload.filename) as file:
+            return _Content(file.layout, list(best_rows(file.rows(report), report)), report)
+
+    @contextmanager
+    def _opened(self, object_key: str, filename: str) -> Iterator[KeywordFile]:
         try:
-            with self._objects.open(upload.object_key) as source:
-                file = KeywordFile(source, self._file_limits)
-                return _Content(file.layout, list(best_rows(file.rows(report), report)), report)
+            with self._objects.open(object_key) as source:
+                yield KeywordFile(source, self._file_limits)
         except ObjectMissing as error:
-            raise UploadMissing(upload.filename) from error
+            raise UploadMissing(filename) from error
         except KeywordFileRefused as refusal:
             raise FileRefused(refusal.reason.upper(), str(refusal)) from refusal
 
@@ -111,11 +128,15 @@ class ImportKeywords(WithoutModel):
             imports.fail(transaction, work.subject_id, f"{fault.reason}: {fault.message}")
 
 
+def _check_key(tenant: Tenant, key: str, field: str) -> None:
+    """Check that a key lies in the account's own folder: it may come from a person."""
+    if str(tenant.account_id) not in key.split("/")[:-1] or ".." in key:
+        raise InvalidArgument.field(field, "is not an upload of this account; upload the file again")
+
+
 def _upload(tenant: Tenant, options: Mapping[str, Any]) -> Upload:
     key = read.text(options, "object_key")
-    if str(tenant.account_id) not in key.split("/")[:-1] or ".." in key:
-        # the options may come from a person: a key is believed only where it lies in the account's own folder
-        raise InvalidArgument.field("options.object_key", "is not an upload of this account; upload the file again")
+    _check_key(tenant, key, "options.object_key")
     sector_id = require_id("options.sector_id", read.text(options, "sector_id"))
     sector = require_sector(tenant, sector_id, "options.sector_id")
     filename = options.get("filename")

@@ -163,6 +163,12 @@ class Planner(planner_service_pb2_grpc.PlannerServiceServicer):
             raise InvalidArgument.field("keyword.volume", "must not be negative")
         return request.keyword
 
+    def InspectKeywordFile(self, request: Any, context: grpc.ServicerContext) -> Any:
+        self.calls.note("InspectKeywordFile", request)
+        if self.refuse is not None:
+            raise self.refuse
+        return planner_service_pb2.InspectKeywordFileResponse(layout="plain_list")
+
     def UpdateKeyword(self, request: Any, context: grpc.ServicerContext) -> Any:
         self.calls.note("UpdateKeyword", request)
         return request.keyword

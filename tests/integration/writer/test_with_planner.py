@@ -1,6 +1,7 @@
 """The writer beside the real planner: what it asks for is offered, and what it tells is taken in."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from chassis import outbox
 from chassis.client import Remote
 from chassis.database import Database
 from chassis.ids import new_id
+from chassis.objects import FolderStore
 from chassis.outbox import Fact
 from chassis.passport import Issuer, Trust, Verifier, generate_key
 from chassis.server import Offer, Server
@@ -20,6 +22,7 @@ from chassis.testing.postgres import TemplateDatabases
 from services.planner.models import Base as PlannerBase
 from services.planner.servicer import PlannerServicer
 from services.planner.usecases import facts
+from services.planner.usecases.imports import ImportKeywords
 from services.writer.clients import Planner
 from services.writer.usecases.create_tasks import CreateTasks
 from services.writer.usecases.generate_content import GenerateContent
@@ -40,7 +43,7 @@ def planner(planners: Database) -> Iterator[Planner]:
     offer = Offer(
         "igny8.planner.v1.PlannerService",
         planner_service_pb2_grpc.add_PlannerServiceServicer_to_server,
-        PlannerServicer(planners),
+        PlannerServicer(planners, ImportKeywords(planners, FolderStore(Path("no-uploads-here")))),
     )
     server = Server(
         "127.0.0.1:0", [offer], Verifier("planner", {"writer": Trust(public, frozenset({"read"}))}), threads=2
