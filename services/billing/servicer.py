@@ -46,6 +46,7 @@ class BillingServicer(billing_service_pb2_grpc.BillingServiceServicer):
             reason=request.reason,
             request_id=request.request_id,
             now=self._clock.now(),
+            max_keywords=request.max_keywords,
         )
         return billing_service_pb2.AssignPlanResponse(plan=translate.plan(row), balance=translate.balance(balance))
 

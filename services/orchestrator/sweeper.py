@@ -40,7 +40,7 @@ _END_LEASE = sa.text("UPDATE lane SET rung_time = now() WHERE lane = 'relay' RET
 SUBSCRIPTIONS: Mapping[str, Sequence[str]] = {
     "identity.account_opened": ("billing",),
     "identity.site_deleted": ("integration",),
-    "billing.plan_changed": ("identity", "planner"),
+    "billing.plan_changed": ("planner", "identity"),  # the account shows the plan once all its limits hold
     "writer.task_created": ("planner",),
     "writer.content_created": ("planner",),
     "integration.content_published": ("writer", "planner"),

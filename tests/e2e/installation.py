@@ -121,7 +121,12 @@ def running(data: Path) -> Iterator[Installation]:
 
 
 def a_customer(
-    installation: Installation, name: str, *, plan: str = "growth", platforms: tuple[str, ...] = ("sites",)
+    installation: Installation,
+    name: str,
+    *,
+    plan: str = "growth",
+    max_keywords: int = 0,
+    platforms: tuple[str, ...] = ("sites",),
 ) -> Customer:
     """Sign somebody up on a plan, with a coffee site that is published by the built-in renderer, or by nobody yet."""
     body = {"email": f"{name}@example.com", "password": "correct horse battery", "account_name": name}
@@ -133,7 +138,7 @@ def a_customer(
     operator = Api(installation.api_url, installation.operator_key, account=account)
     wait_for(lambda: _answer(lambda: operator.get("/v1/billing/balance")), "the credit account", 20)
     if plan != "free":
-        operator.post("/v1/billing/plan:assign", {"plan": plan, "reason": "test"})
+        operator.post("/v1/billing/plan:assign", {"plan": plan, "reason": "test", "max_keywords": max_keywords})
         wait_for(lambda: api.get("/v1/account")["plan"] == plan or None, "the plan's limits", 20)
     return a_site(Customer(api, secret, account, "", ""), name, platforms=platforms)
 

@@ -31,6 +31,12 @@ def newcomer(installation: Installation) -> Customer:
     return a_customer(installation, f"newcomer-{next(_numbers)}", plan="scale", platforms=())
 
 
+@pytest.fixture
+def roomy(installation: Installation) -> Customer:
+    """Somebody new with whom more keywords were agreed than any plan has."""
+    return a_customer(installation, f"roomy-{next(_numbers)}", plan="scale", max_keywords=200_000, platforms=())
+
+
 def real(name: str) -> Path:
     path = REAL_FILES / name
     if not path.exists():
@@ -89,6 +95,11 @@ class TestRealExports:
         assert (row["layout"], row["line_count"], row["created_count"]) == (layout, count, count)
         assert (row["skipped_count"], row["note_count"]) == (0, 0)
         assert newcomer.api.count(newcomer.path("keywords")) == count
+
+    def test_a_row_for_every_ranking_page_becomes_one_for_every_keyword(self, roomy: Customer) -> None:
+        row = brought(roomy, real("dunkin_semrush_us.csv"))
+        assert (row["layout"], row["line_count"]) == ("semrush_positions", 10_000)
+        assert (row["created_count"], row["skipped_count"]) == (8_967, 1_033)
 
     def test_a_file_beyond_the_largest_plan_is_refused_whole_and_a_shorter_one_is_taken(
         self, newcomer: Customer, tmp_path: Path
@@ -163,6 +174,14 @@ class TestManyLines:
         assert len(best) == 3_000
         assert best["coffee keyword 0"] == 99_000
         assert min(best.values()) == LINES - 3_000
+
+    def test_a_hundred_thousand_keywords_are_taken_where_so_many_were_agreed(
+        self, roomy: Customer, tmp_path: Path
+    ) -> None:
+        rows = [f"coffee keyword {number},{number}\n" for number in range(LINES)]
+        row = brought(roomy, file(tmp_path, "keyword,volume\n" + "".join(rows)))
+        assert (row["line_count"], row["created_count"], row["skipped_count"]) == (LINES, LINES, 0)
+        assert roomy.api.count(roomy.path("keywords")) == LINES
 
     def test_a_hundred_thousand_keywords_are_more_than_any_plan_and_none_is_stored(
         self, site: Customer, tmp_path: Path

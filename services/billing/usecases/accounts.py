@@ -66,17 +66,21 @@ def grant_credits(
 
 
 def assign_plan(
-    database: Database, tenant: Tenant, *, plan: str, reason: str, request_id: str, now: datetime
+    database: Database, tenant: Tenant, *, plan: str, reason: str, request_id: str, now: datetime, max_keywords: int = 0
 ) -> tuple[sa.RowMapping, Balance]:
     """Put the account on a plan from now on and grant the plan's credits for a month, once for a request id.
 
-    What is left of an earlier plan's credits ends with that plan's period.
+    What is left of an earlier plan's credits ends with that plan's period. `max_keywords` is what was agreed with the
+    account beyond its plan; less than the plan's own number means the plan's.
 
     Raises:
         NotFound: there is no such plan.
+        InvalidArgument: max_keywords is negative.
         KeyReused: the request id was used for another plan.
     """
     _check_words(reason, request_id)
+    if max_keywords < 0:
+        raise InvalidArgument.field("max_keywords", "must not be negative; 0 means the plan's own number")
     key = f"plan:{request_id}"
     with database.transaction(_whole(tenant)) as transaction:
         row = _plan(transaction, plan)
@@ -86,10 +90,9 @@ def assign_plan(
         if known is None:
             repository.end_subscription(transaction, now)
             _put_on_plan(transaction, row, key, reason, now)
-            transaction.emit(
-                "billing.plan_changed",
-                {"plan": row["code"], **{name: row[name] for name in ("max_sites", "max_users", "max_keywords")}},
-            )
+            limits = {name: row[name] for name in ("max_sites", "max_users", "max_keywords")}
+            limits["max_keywords"] = max(max_keywords, limits["max_keywords"])
+            transaction.emit("billing.plan_changed", {"plan": row["code"], **limits})
         elif (known.plan_id, known.reason) != (row["id"], reason):
             raise KeyReused(request_id, "plan or reason")
         return row, _balance(transaction, now)
