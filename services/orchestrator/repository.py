@@ -166,9 +166,12 @@ def read_config(tx: Transaction, site_id: UUID) -> sa.Row[Any] | None:
 
 
 def write_config(tx: Transaction, values: Mapping[str, Any], etag: str) -> sa.Row[Any] | None:
-    """Insert or change a site's settings; return None when the etag is not the row's."""
+    """Insert or change a site's settings; return None when the etag is not the row's.
+
+    Settings that nobody has changed have no row, and are read with the etag "0": revision 0 is what they start from.
+    """
     key = {"account_id": tx.tenant.account_id, "site_id": tx.tenant.site_id}
-    tx.execute(insert(config).values(id=new_id(), **key).on_conflict_do_nothing())
+    tx.execute(insert(config).values(id=new_id(), revision=0, **key).on_conflict_do_nothing())
     statement = sa.update(config).where(config.c.site_id == tx.tenant.site_id)
     if etag:
         statement = statement.where(sa.cast(config.c.revision, sa.Text) == etag)

@@ -18,8 +18,9 @@ from chassis.passport import Passport
 from services.orchestrator import clients
 from services.orchestrator.bells import Bells
 from services.orchestrator.clients import Peers
-from services.orchestrator.domain import LANES, LEASE_S
+from services.orchestrator.domain import LANES
 from services.orchestrator.engine import claims
+from services.orchestrator.leases import Lease
 from services.orchestrator.passports import of_run
 
 log = logging.getLogger(__name__)
@@ -30,12 +31,6 @@ _BATCH = 1000  # the most that an outbox gives: what is put off lies in front of
 _PUT_OFF_MAX = 10_000
 _PUT_OFF_S_MAX = 60.0
 _NEVER = (0, 0.0)
-_TAKE_LEASE = sa.text(
-    "INSERT INTO lane (lane, rung_time) VALUES ('relay', now() + make_interval(secs => :lease))"
-    " ON CONFLICT (lane) DO UPDATE SET rung_time = now() + make_interval(secs => :lease)"
-    " WHERE lane.rung_time <= now() RETURNING 1"
-)
-_END_LEASE = sa.text("UPDATE lane SET rung_time = now() WHERE lane = 'relay' RETURNING 1")
 
 SUBSCRIPTIONS: Mapping[str, Sequence[str]] = {
     "identity.account_opened": ("billing",),
@@ -101,24 +96,19 @@ class Relay:
     """
 
     def __init__(self, database: Database, peers: Peers, clock: Clock | None = None) -> None:
-        self._database, self._peers, self._clock = database, peers, clock or SystemClock()
+        self._lease, self._peers, self._clock = Lease(database, "relay"), peers, clock or SystemClock()
         self._put_off: dict[str, tuple[int, float]] = {}  # by a fact's id: failures, and when to try again
 
     def round(self) -> None:
         """Carry what lies in the outboxes now."""
-        if not self._set_lease(_TAKE_LEASE):
+        if not self._lease.take():
             return
         away: set[str] = set()
         try:
             for source in SOURCES:
                 self._drain(source, away)
         finally:
-            self._set_lease(_END_LEASE)
-
-    def _set_lease(self, statement: sa.TextClause) -> bool:
-        """Take or end the lease of the relay; no transaction is held while facts are carried."""
-        with self._database.untenanted() as connection:
-            return connection.execute(statement, {"lease": LEASE_S}).first() is not None
+            self._lease.end()
 
     def _drain(self, source: str, away: set[str]) -> None:
         passport = Passport(frozenset({"engine"}))
