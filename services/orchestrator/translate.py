@@ -16,8 +16,17 @@ from chassis.resource import to_message
 from chassis.tenancy import Tenant
 from services.orchestrator.domain import Plan, function_named, functions_of
 
-IDEAS_DEFAULT, IDEAS_MAX = 3, 7
+IDEAS_DEFAULT, IDEAS_MIN, IDEAS_MAX = 3, 3, 7
 IMAGES_DEFAULT, IMAGES_MAX = 3, 5
+SUBJECTS_MAX = 5000  # the most that one stage of a run works on
+_BOUNDS = {
+    "max_clusters": (0, 100_000),
+    "max_articles": (0, 100_000),
+    "ideas_per_cluster": (IDEAS_MIN, IDEAS_MAX),
+    "images_per_article": (0, IMAGES_MAX),
+    "max_credits": (0, 10**12),
+}
+_PLAN_OPTIONS = frozenset({"ideas_per_cluster", "images_per_article", "auto_approve", "auto_publish"})
 _LOCAL_TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 
 
@@ -45,7 +54,7 @@ def plan(message: orchestrator_pb2.RunPlan, tenant: Tenant) -> Plan:
         functions = functions_of(list(message.stages), publish=message.auto_publish)
     return Plan(
         functions=functions,
-        subject_ids=tuple(message.subject_ids),
+        subject_ids=tuple(dict.fromkeys(message.subject_ids)),
         options=options,
         max_clusters=message.max_clusters,
         max_articles=message.max_articles,
@@ -116,31 +125,42 @@ def config_values(message: orchestrator_pb2.AutomationConfig, paths: Sequence[st
 
 
 def _check_bounds(message: orchestrator_pb2.RunPlan) -> None:
-    bounds = {
-        "max_clusters": (0, 100_000),
-        "max_articles": (0, 100_000),
-        "ideas_per_cluster": (0, IDEAS_MAX),
-        "images_per_article": (0, IMAGES_MAX),
-        "max_credits": (0, 10**12),
-    }
     wrong = [
         Violation(f"plan.{name}", f"must be from {least} to {most}")
-        for name, (least, most) in bounds.items()
-        if not least <= getattr(message, name) <= most
+        for name, (least, most) in _BOUNDS.items()
+        if getattr(message, name) and not least <= getattr(message, name) <= most  # 0: as the platform does
     ]
+    wrong += [
+        Violation("plan.subject_ids", f"{text[:60]!r} is not an id")
+        for text in message.subject_ids
+        if parse_id(text) is None
+    ][:1]
+    if len(message.subject_ids) > SUBJECTS_MAX:
+        wrong.append(Violation("plan.subject_ids", f"must not be more than {SUBJECTS_MAX}"))
     if wrong:
         raise InvalidArgument("; ".join(f"{v.field}: {v.description}" for v in wrong), violations=wrong)
 
 
 def _own_options(message: orchestrator_pb2.RunPlan, tenant: Tenant) -> dict[str, Any]:
-    try:
-        own = json.loads(message.options_json or "{}")
-    except ValueError as error:
-        raise InvalidArgument.field("plan.options_json", "must be a JSON object") from error
-    if not isinstance(own, dict):
-        raise InvalidArgument.field("plan.options_json", "must be a JSON object")
+    own = _json_object(message.options_json or "{}")
+    taken = sorted(own.keys() & _PLAN_OPTIONS)
+    if taken:  # they have bounds, which would be gone round
+        raise InvalidArgument.field("plan.options_json", f"{taken[0]} is a field of the plan; set it there")
     if message.function == "import_keywords":
         _check_import(own, tenant)
+    return own
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    """Return a JSON object that PostgreSQL can store: no NaN, no NUL, no half of a surrogate pair."""
+    try:
+        own = json.loads(text)
+        stored = json.dumps(own, allow_nan=False, ensure_ascii=False)
+        stored.encode()
+    except (ValueError, RecursionError) as error:
+        raise InvalidArgument.field("plan.options_json", "must be a JSON object") from error
+    if not isinstance(own, dict) or "\\u0000" in stored:
+        raise InvalidArgument.field("plan.options_json", "must be a JSON object, without NUL characters")
     return own
 
 
