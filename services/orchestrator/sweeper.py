@@ -78,8 +78,8 @@ class Loop:
 
 def sweep(database: Database, bells: Bells) -> None:
     """Ring the lanes that have work due; when one cannot be rung, neither can the others."""
-    for lane in LANES:
-        if claims.has_due(database, lane) and not bells.ring(lane):
+    for lane in claims.due_lanes(database, LANES):
+        if not bells.ring(lane):
             return
 
 

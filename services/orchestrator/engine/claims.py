@@ -42,8 +42,9 @@ _RENEW = sa.text(
     " WHERE step.id = mine.id AND step.fence = mine.fence AND step.status = 'running'"
 )
 _DUE = sa.text(
-    "SELECT EXISTS (SELECT 1 FROM step s JOIN run r ON r.account_id = s.account_id AND r.id = s.run_id"
-    " WHERE s.lane = :lane AND s.status IN ('ready', 'running') AND s.due <= now()"
+    "SELECT wanted.lane FROM unnest(CAST(:lanes AS text[])) AS wanted (lane)"
+    " WHERE EXISTS (SELECT 1 FROM step s JOIN run r ON r.account_id = s.account_id AND r.id = s.run_id"
+    " WHERE s.lane = wanted.lane AND s.status IN ('ready', 'running') AND s.due <= now() - make_interval(secs => :late)"
     " AND (r.status IN ('running', 'cancelled', 'failed') OR s.apply_sent OR s.reserved))"
 )
 
@@ -60,6 +61,7 @@ class Held:
     id: UUID
     place: int
     stage: int
+    lane: str
     function: str
     subject_id: UUID
     subject_kind: str
@@ -99,10 +101,10 @@ def renew(database: Database, held: Sequence[Held]) -> None:
         connection.execute(_RENEW, {"ids": ids, "fences": fences, "lease": LEASE_S})
 
 
-def has_due(database: Database, lane: str) -> bool:
-    """Return whether a lane has steps that could be claimed now."""
+def due_lanes(database: Database, lanes: Sequence[str], *, late_s: float = 0.0) -> list[str]:
+    """Return those of some lanes that have steps which could have been claimed so many seconds ago."""
     with database.untenanted() as connection:
-        return bool(connection.execute(_DUE, {"lane": lane}).scalar_one())
+        return list(connection.execute(_DUE, {"lanes": list(lanes), "late": late_s}).scalars())
 
 
 def checkpoint(database: Database, held: Held, **values: Any) -> None:
@@ -137,7 +139,7 @@ _STATUS = sa.text("SELECT status, billing_quote_id FROM run WHERE account_id = :
 
 def _held(row: sa.RowMapping) -> Held:
     names = (
-        "id place stage function subject_id subject_kind label fence attempt failures limit_quantity reservation"
+        "id place stage lane function subject_id subject_kind label fence attempt failures limit_quantity reservation"
         " reserved apply_sent job answer applied run_status billing_quote_id"
     )
     return Held(

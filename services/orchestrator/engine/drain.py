@@ -1,4 +1,8 @@
-"""Draining a lane: an event loop that claims steps and carries many at once, for at most a minute."""
+"""Draining a lane: an event loop that claims steps and carries many at once, for at most a minute.
+
+A model may take minutes, and a handful of drains of one lane are all the children that a worker has: so every drain
+also carries steps of lanes whose bell nobody answers. A lane says how many of its steps a drain carries, not which.
+"""
 
 import asyncio
 import logging
@@ -18,7 +22,10 @@ from services.orchestrator.engine.claims import Held
 log = logging.getLogger(__name__)
 AT_ONCE = {"local": 8, "text": 32, "image": 16, "publish": 4, "sync": 4, "maintenance": 2}
 LONGEST_S = 60.0
+NEGLECTED_S = 1.0  # a step that could have been claimed for so long has no drain of its own lane
 IDLE_S = 0.3  # an empty lane is looked at again for so long, since a stage's end fills the next lane at once
+
+Carried = dict[asyncio.Task[None], Held]
 
 
 @dataclass
@@ -36,28 +43,50 @@ class Drain:
     carrier: Carrier
     bells: Bells
     lane: str
+    looked: float = 0.0
 
     async def run(self) -> None:
         """Carry steps until the lane has been empty for a while or the minute is over; then ring if work is left."""
         await asyncio.to_thread(self.bells.answer, self.lane)
         until, idle_since = time.monotonic() + LONGEST_S, time.monotonic()
-        carried: dict[asyncio.Task[None], Held] = {}
+        carried: Carried = {}
         renewal = asyncio.create_task(self._renew(carried))
         try:
-            while time.monotonic() < until or carried:
-                room = AT_ONCE[self.lane] - len(carried) if time.monotonic() < until else 0
-                for held in await asyncio.to_thread(claims.claim, self.database, self.lane, room) if room else ():
+            while carried or time.monotonic() < until:
+                for held in await self._claim(carried, own=time.monotonic() < until):
                     carried[asyncio.create_task(self._carry(held))] = held
-                if not carried and time.monotonic() - idle_since > IDLE_S:
-                    break
                 if carried:
                     idle_since = time.monotonic()
+                elif time.monotonic() - idle_since > IDLE_S:
+                    break
                 await self._wait(carried)
         finally:
             renewal.cancel()
         await self._ring_others()
 
-    async def _wait(self, carried: dict[asyncio.Task[None], Held]) -> None:
+    async def _claim(self, carried: Carried, *, own: bool) -> list[Held]:
+        """Claim what there is room for: of the own lane, and while that is at work, of lanes that nobody looks at."""
+        lanes = [self.lane] if own else []
+        try:
+            if any(held.lane == self.lane for held in carried.values()):
+                lanes += await self._neglected()
+            return [held for lane in lanes for held in await self._claim_lane(lane, carried)]
+        except sa.exc.SQLAlchemyError as error:  # the steps under way go on; their calls were paid for
+            log.warning("no steps of lane %s can be claimed: %s", self.lane, error)
+            return []
+
+    async def _claim_lane(self, lane: str, carried: Carried) -> list[Held]:
+        room = AT_ONCE[lane] - sum(held.lane == lane for held in carried.values())
+        return await asyncio.to_thread(claims.claim, self.database, lane, room) if room > 0 else []
+
+    async def _neglected(self) -> list[str]:
+        if time.monotonic() - self.looked < NEGLECTED_S:
+            return []
+        self.looked = time.monotonic()
+        others = [lane for lane in LANES if lane != self.lane]
+        return await asyncio.to_thread(claims.due_lanes, self.database, others, late_s=NEGLECTED_S)
+
+    async def _wait(self, carried: Carried) -> None:
         if not carried:
             await asyncio.sleep(0.05)
             return
@@ -75,7 +104,7 @@ class Drain:
         except Exception:  # the loop carries other steps too; this one is taken up again when its lease ends
             log.exception("step %s (%s) could not be carried", held.id, held.function)
 
-    async def _renew(self, carried: dict[asyncio.Task[None], Held]) -> None:
+    async def _renew(self, carried: Carried) -> None:
         while True:
             await asyncio.sleep(RENEW_S)
             try:
@@ -84,9 +113,13 @@ class Drain:
                 log.warning("leases could not be renewed: %s", error)
 
     async def _ring_others(self) -> None:
-        for lane in LANES:
-            if lane != self.lane and await asyncio.to_thread(claims.has_due, self.database, lane):
-                await asyncio.to_thread(self.bells.ring, lane)
+        others = [lane for lane in LANES if lane != self.lane]
+        try:
+            for lane in await asyncio.to_thread(claims.due_lanes, self.database, others):
+                if not await asyncio.to_thread(self.bells.ring, lane):
+                    return  # neither can the others be rung; the sweeper will
+        except sa.exc.SQLAlchemyError as error:
+            log.warning("nobody was rung: %s", error)
 
 
 def jitter() -> random.Random:

@@ -1,0 +1,110 @@
+"""A drain's loop: what it does for others while its own steps are long, and when the database goes away."""
+
+import asyncio
+import random
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+import sqlalchemy as sa
+from igny8.orchestrator.v1 import orchestrator_pb2
+
+from chassis.database import Database
+from chassis.passport import Issuer
+from services.orchestrator.bells import Bells, celery_app
+from services.orchestrator.clients import AsyncPeers
+from services.orchestrator.engine import claims
+from services.orchestrator.engine.carry import Carrier
+from services.orchestrator.engine.claims import Held
+from services.orchestrator.engine.drain import Drain
+from services.orchestrator.passports import SiteBook
+from tests.house import House
+from tests.integration.orchestrator.conftest import Owner, new_owner
+from tests.integration.orchestrator.test_engine import IDEAS, clustered
+from tests.integration.orchestrator.workers import Worker, sweeping
+
+NOBODY = "redis://127.0.0.1:1/0"  # no bell is heard: whoever is awake must help
+TASKS = orchestrator_pb2.RunPlan(function="create_tasks")
+
+
+@dataclass(frozen=True)
+class SlowModel(Carrier):
+    """Carries steps; those that ask a model for text take a while."""
+
+    seconds: float = 2.5
+
+    async def carry(self, held: Held) -> None:
+        if held.lane == "text":
+            await asyncio.sleep(self.seconds)
+        await super().carry(held)
+
+
+@pytest.fixture
+def database(house: House) -> Iterator[Database]:
+    with sweeping(house) as opened:
+        yield opened
+
+
+async def drain(house: House, database: Database, lane: str, carried: Database | None = None) -> None:
+    peers = AsyncPeers(house.peer_addresses, Issuer("orchestrator", house.key))
+    carrier = SlowModel(database, peers, SiteBook(), random.Random(1))  # noqa: S311 - the same waits every time
+    await Drain(carried or database, carrier, Bells(database, celery_app(NOBODY)), lane).run()
+    await peers.close()
+
+
+def thinking(owner: Owner) -> str:
+    """Start a run that waits for a model, and return its id."""
+    clustered(owner)
+    run = owner.start(owner.quote(**IDEAS).id)
+    Worker(owner.house).round()
+    return run.id
+
+
+class TestDrain:
+    def test_while_a_model_thinks_another_tenants_lane_is_not_left_alone(
+        self, house: House, owner: Owner, database: Database
+    ) -> None:
+        slow, other = thinking(owner), new_owner(house)
+        quick = other.start(plan=TASKS)
+        ended: list[tuple[str, float]] = []
+
+        async def look(began: float) -> None:
+            for run_id, whose in ((quick.id, other), (slow, owner)):
+                while (await asyncio.to_thread(whose.read, run_id)).status == orchestrator_pb2.Run.STATUS_RUNNING:
+                    await asyncio.sleep(0.05)
+                ended.append((run_id, time.monotonic() - began))
+
+        async def both() -> None:
+            await asyncio.gather(drain(house, database, "text"), look(time.monotonic()))
+
+        asyncio.run(asyncio.wait_for(both(), timeout=20))
+        assert [run_id for run_id, _ in ended] == [quick.id, slow]
+        assert ended[0][1] < 3
+
+    def test_an_empty_lane_is_left_soon(self, house: House, database: Database) -> None:
+        house.work()
+        began = time.monotonic()
+        asyncio.run(drain(house, database, "sync"))
+        assert time.monotonic() - began < 2
+
+    def test_steps_under_way_outlive_a_database_that_goes_away(
+        self, house: House, owner: Owner, database: Database
+    ) -> None:
+        run_id = thinking(owner)
+
+        class Leaving(Database):
+            """Gone once something was claimed."""
+
+            claimed = False
+
+            def untenanted(self):  # type: ignore[no-untyped-def] # noqa: ANN202 - as its base
+                if self.claimed:
+                    raise sa.exc.OperationalError("claim", {}, Exception("the server closed the connection"))
+                type(self).claimed = bool(claims.due_lanes(database, ["text"]))
+                return super().untenanted()
+
+        leaving = Leaving(house.databases["orchestrator"].sweep, pool_size=2)
+        asyncio.run(drain(house, database, "text", leaving))
+        leaving.close()
+        assert owner.read(run_id).stages[0].succeeded == 2
