@@ -59,10 +59,10 @@ class ClusterKeywords(WithoutModel):
         if sector is None:
             raise NotFound.row("sector", work.subject_id)
         with self._database.transaction(work.tenant) as transaction:
-            done = applied(transaction, work)
+            keywords = clusters.waiting(transaction, sector.id, read.ids(work.options, KEYWORD_IDS))
+            done = applied(transaction, work)  # looked at last: too few may be waiting because this step was applied
             if done is not None:
                 return done
-            keywords = clusters.waiting(transaction, sector.id, read.ids(work.options, KEYWORD_IDS))
         _require_enough(keywords, sector)
         try:
             proposals = self._clusterer.cluster(keywords)  # outside of a transaction: it may take a minute
