@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import multiprocessing
 import os
 from typing import TYPE_CHECKING
 
@@ -13,10 +14,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 CHILDREN = 3
+_stopping = multiprocessing.Event()  # made before the fork, so that the children see what the parent was told
 
 
 def run_worker() -> None:
     """Answer doorbells until SIGTERM; a second one ends it at once."""
+    from celery.signals import worker_shutting_down  # noqa: PLC0415 - only a worker needs it
+
     from services.orchestrator.bells import TASK, celery_app  # noqa: PLC0415 - nothing heavier before the fork
 
     environment = Environment()
@@ -24,9 +28,15 @@ def run_worker() -> None:
     children = environment.integer("WORKER_CHILDREN", CHILDREN, least=1, most=64)
     environment.done()
     app.task(name=TASK)(drain)
+    worker_shutting_down.connect(_stop)
     arguments = ["worker", "--pool=prefork", f"--concurrency={children}", f"--queues={','.join(LANES)}"]
     quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat", f"--hostname=igny8-{os.getpid()}@%h"]
     app.worker_main([*arguments, *quiet, "--loglevel=WARNING"])
+
+
+def _stop(**_: object) -> None:
+    """Have the drains claim nothing more: Celery waits for them, and they would go on for their whole minute."""
+    _stopping.set()
 
 
 def drain(lane: str) -> None:
@@ -50,7 +60,8 @@ async def _drain(lane: str) -> None:
     peers = AsyncPeers(config.addresses, Issuer("orchestrator", config.passport_key))
     try:
         carrier = Carrier(database, peers, SiteBook(), jitter())
-        await Drain(database, carrier, Bells(database, celery_app(config.redis_url)), lane).run()
+        bells = Bells(database, celery_app(config.redis_url))
+        await Drain(database, carrier, bells, lane, stopping=_stopping.is_set).run()
     finally:
         await peers.close()
         database.close()

@@ -8,6 +8,7 @@ import asyncio
 import logging
 import random
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -37,12 +38,15 @@ class Drain:
         carrier: carries what is claimed.
         bells: rung for the lanes that got work meanwhile.
         lane: which lane.
+        stopping: whether the worker is to end: what is under way is carried on, and nothing else is claimed.
+        looked: when other lanes were last looked at, by the monotonic clock.
     """
 
     database: Database
     carrier: Carrier
     bells: Bells
     lane: str
+    stopping: Callable[[], bool] = lambda: False
     looked: float = 0.0
 
     async def run(self) -> None:
@@ -52,7 +56,7 @@ class Drain:
         carried: Carried = {}
         renewal = asyncio.create_task(self._renew(carried))
         try:
-            while carried or time.monotonic() < until:
+            while carried or (time.monotonic() < until and not self.stopping()):
                 for held in await self._claim(carried, own=time.monotonic() < until):
                     carried[asyncio.create_task(self._carry(held))] = held
                 if carried:
@@ -66,6 +70,8 @@ class Drain:
 
     async def _claim(self, carried: Carried, *, own: bool) -> list[Held]:
         """Claim what there is room for: of the own lane, and while that is at work, of lanes that nobody looks at."""
+        if self.stopping():
+            return []
         lanes = [self.lane] if own else []
         try:
             if any(held.lane == self.lane for held in carried.values()):

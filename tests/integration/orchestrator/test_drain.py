@@ -82,6 +82,21 @@ class TestDrain:
         assert [run_id for run_id, _ in ended] == [quick.id, slow]
         assert ended[0][1] < 3
 
+    def test_a_worker_that_is_to_end_claims_nothing_more(self, house: House, owner: Owner, database: Database) -> None:
+        run_id = thinking(owner)
+        bells = Bells(database, celery_app(NOBODY))
+
+        async def stopped() -> None:
+            peers = AsyncPeers(house.peer_addresses, Issuer("orchestrator", house.key))
+            carrier = Carrier(database, peers, SiteBook(), random.Random(1))  # noqa: S311 - the same waits every time
+            await Drain(database, carrier, bells, "text", stopping=lambda: True).run()
+            await peers.close()
+
+        asyncio.run(stopped())
+        assert owner.read(run_id).stages[0].succeeded == 0
+        house.work()
+        assert owner.read(run_id).stages[0].succeeded == 2
+
     def test_an_empty_lane_is_left_soon(self, house: House, database: Database) -> None:
         house.work()
         began = time.monotonic()
