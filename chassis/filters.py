@@ -35,20 +35,20 @@ class Not:
 
 
 @dataclass(frozen=True)
-class All:
+class AllOf:
     """Every one of these."""
 
     terms: tuple["Expression", ...]
 
 
 @dataclass(frozen=True)
-class Any_:  # noqa: N801 - `Any` is typing's
+class AnyOf:
     """At least one of these."""
 
     terms: tuple["Expression", ...]
 
 
-Expression = Comparison | Not | All | Any_
+Expression = Comparison | Not | AllOf | AnyOf
 
 
 def parse_filter(text: str) -> Expression | None:
@@ -86,7 +86,7 @@ class _Parser:
         terms = [self._disjunction(depth)]
         while self._take("AND"):
             terms.append(self._disjunction(depth))
-        return terms[0] if len(terms) == 1 else All(tuple(terms))
+        return terms[0] if len(terms) == 1 else AllOf(tuple(terms))
 
     def expect_end(self) -> None:
         if self._at < len(self._tokens):
@@ -96,7 +96,7 @@ class _Parser:
         terms = [self._term(depth)]
         while self._take("OR"):
             terms.append(self._term(depth))
-        return terms[0] if len(terms) == 1 else Any_(tuple(terms))
+        return terms[0] if len(terms) == 1 else AnyOf(tuple(terms))
 
     def _term(self, depth: int) -> Expression:
         if depth > DEPTH_MAX:

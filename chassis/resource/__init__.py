@@ -16,8 +16,8 @@ A message's fields and a table's columns have the same names; `columns.py` has t
 every resource; each writing method exists only where a servicer names it: there is no generic way to write an invoice.
 """
 
-from chassis.resource.columns import Mapping_, from_message, mapping, to_message
+from chassis.resource.columns import FieldColumn, from_message, mapping, to_message
 from chassis.resource.declaration import Resource
 from chassis.resource.methods import HasDatabase
 
-__all__ = ["HasDatabase", "Mapping_", "Resource", "from_message", "mapping", "to_message"]
+__all__ = ["FieldColumn", "HasDatabase", "Resource", "from_message", "mapping", "to_message"]

@@ -34,7 +34,7 @@ _TIMESTAMP = "google.protobuf.Timestamp"
 
 
 @dataclass(frozen=True)
-class Mapping_:  # noqa: N801 - `Mapping` is collections.abc's
+class FieldColumn:
     """One field and its column.
 
     Args:
@@ -74,7 +74,7 @@ def _enum_names(enum: EnumDescriptor) -> tuple[dict[int, str], dict[str, int]]:
 
 
 @cache
-def mapping(descriptor: Descriptor) -> dict[str, Mapping_]:
+def mapping(descriptor: Descriptor) -> dict[str, FieldColumn]:
     """Return the converter of every field of a message, by field name."""
     return {field.name: _mapping(field) for field in descriptor.fields}
 
@@ -109,7 +109,7 @@ def from_message(message: Message, fields: tuple[str, ...] | list[str]) -> dict[
     return values
 
 
-def _mapping(field: FieldDescriptor) -> Mapping_:
+def _mapping(field: FieldDescriptor) -> FieldColumn:
     return next(make(field) for applies, make in _RULES if applies(field))
 
 
@@ -125,21 +125,21 @@ def _same(value: Any) -> Any:
     return value
 
 
-def _messages(field: FieldDescriptor) -> Mapping_:
-    return Mapping_(field, field.name, _list_reader(field), lambda items: [_to_json(item) for item in items])
+def _messages(field: FieldDescriptor) -> FieldColumn:
+    return FieldColumn(field, field.name, _list_reader(field), lambda items: [_to_json(item) for item in items])
 
 
-def _enum(field: FieldDescriptor) -> Mapping_:
+def _enum(field: FieldDescriptor) -> FieldColumn:
     enum = field.enum_type
     if enum is None:
         raise TypeError(f"{field.full_name} is no enum")
-    return Mapping_(
+    return FieldColumn(
         field, field.name, lambda text: enum_number(enum, text) or 0, lambda number: enum_text(enum, number)
     )
 
 
-def _json(field: FieldDescriptor) -> Mapping_:
-    return Mapping_(field, field.name.removesuffix("_json"), json.dumps, _json_writer(field.name))
+def _json(field: FieldDescriptor) -> FieldColumn:
+    return FieldColumn(field, field.name.removesuffix("_json"), json.dumps, _json_writer(field.name))
 
 
 def _timestamp(value: datetime) -> Any:
@@ -193,19 +193,22 @@ def _id_writer(name: str) -> Callable[[str], UUID | None]:
 
 
 # The first that applies makes a field's converter; the order is that of the table above.
-_RULES: tuple[tuple[Callable[[FieldDescriptor], bool], Callable[[FieldDescriptor], Mapping_]], ...] = (
+_RULES: tuple[tuple[Callable[[FieldDescriptor], bool], Callable[[FieldDescriptor], FieldColumn]], ...] = (
     (lambda field: field.is_repeated and field.message_type is not None, _messages),
-    (lambda field: field.is_repeated, lambda field: Mapping_(field, field.name, list, list)),
-    (_is_timestamp, lambda field: Mapping_(field, field.name, _timestamp, lambda value: value.ToDatetime(tzinfo=UTC))),
+    (lambda field: field.is_repeated, lambda field: FieldColumn(field, field.name, list, list)),
+    (
+        _is_timestamp,
+        lambda field: FieldColumn(field, field.name, _timestamp, lambda value: value.ToDatetime(tzinfo=UTC)),
+    ),
     (
         lambda field: field.message_type is not None,
-        lambda field: Mapping_(field, field.name, _message_reader(field), _to_json),
+        lambda field: FieldColumn(field, field.name, _message_reader(field), _to_json),
     ),
     (lambda field: field.enum_type is not None, _enum),
-    (lambda field: field.name == "etag", lambda field: Mapping_(field, "revision", str, str)),
+    (lambda field: field.name == "etag", lambda field: FieldColumn(field, "revision", str, str)),
     (lambda field: _is_text(field, "_json"), _json),
-    (lambda field: _is_text(field, "_id"), lambda field: Mapping_(field, field.name, str, _id_writer(field.name))),
-    (lambda field: True, lambda field: Mapping_(field, field.name, _same, _same)),  # noqa: ARG005 - the last one takes all
+    (lambda field: _is_text(field, "_id"), lambda field: FieldColumn(field, field.name, str, _id_writer(field.name))),
+    (lambda field: True, lambda field: FieldColumn(field, field.name, _same, _same)),  # noqa: ARG005 - the last one takes all
 )
 
 

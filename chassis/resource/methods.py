@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 from chassis import call, paging
 from chassis.database import Database
 from chassis.errors import Aborted, AlreadyExists, InvalidArgument, NotFound
-from chassis.filters import All, Any_, Comparison, Expression, Not, parse_filter
+from chassis.filters import AllOf, AnyOf, Comparison, Expression, Not, parse_filter
 from chassis.ids import require_id
 from chassis.resource.columns import literal, mapping, to_message
 
@@ -127,9 +127,9 @@ def _conditions(resource: "Resource", request: Any) -> _Conditions:
 
 
 def _condition(resource: "Resource", expression: Expression) -> sa.ColumnElement[bool]:
-    if isinstance(expression, All):
+    if isinstance(expression, AllOf):
         return sa.and_(*[_condition(resource, term) for term in expression.terms])
-    if isinstance(expression, Any_):
+    if isinstance(expression, AnyOf):
         return sa.or_(*[_condition(resource, term) for term in expression.terms])
     if isinstance(expression, Not):
         return sa.not_(_condition(resource, expression.term))

@@ -11,7 +11,7 @@ from igny8.planner.v1 import planner_pb2, planner_service_pb2, planner_service_p
 from chassis import call
 from chassis.client import Remote
 from chassis.errors import NotFound
-from chassis.filters import All, Any_, Comparison, Expression, Not, parse_filter
+from chassis.filters import All, AnyOf, Comparison, Expression, Not, parse_filter
 from chassis.ids import new_id
 from chassis.passport import Issuer, Trust, Verifier, generate_key
 from chassis.resource.columns import enum_text
@@ -114,7 +114,7 @@ def _fits(idea: planner_pb2.ContentIdea, expression: Expression | None) -> bool:
         return True
     if isinstance(expression, All):
         return all(_fits(idea, term) for term in expression.terms)
-    if isinstance(expression, Any_):
+    if isinstance(expression, AnyOf):
         return any(_fits(idea, term) for term in expression.terms)
     if isinstance(expression, Not):
         return not _fits(idea, expression.term)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis.errors import InvalidArgument
-from chassis.filters import All, Any_, Comparison, Not, parse_filter
+from chassis.filters import AllOf, AnyOf, Comparison, Not, parse_filter
 
 A, B, C = Comparison("a", "=", "1"), Comparison("b", "=", "2"), Comparison("c", "=", "3")
 WORDS = st.sampled_from(
@@ -22,12 +22,12 @@ class TestParse:
             ("", None),
             ("  ", None),
             ("a = 1", A),
-            ("a=1 AND b=2", All((A, B))),
-            ("a=1 OR b=2", Any_((A, B))),
-            ("a=1 AND b=2 OR c=3", All((A, Any_((B, C))))),
-            ("(a=1 AND b=2) OR c=3", Any_((All((A, B)), C))),
+            ("a=1 AND b=2", AllOf((A, B))),
+            ("a=1 OR b=2", AnyOf((A, B))),
+            ("a=1 AND b=2 OR c=3", AllOf((A, AnyOf((B, C))))),
+            ("(a=1 AND b=2) OR c=3", AnyOf((AllOf((A, B)), C))),
             ("NOT a=1", Not(A)),
-            ("NOT (a=1 OR b=2)", Not(Any_((A, B)))),
+            ("NOT (a=1 OR b=2)", Not(AnyOf((A, B)))),
             ('name = "two words"', Comparison("name", "=", "two words")),
             (r'name = "a \"quote\" and \\"', Comparison("name", "=", 'a "quote" and \\')),
             ('name : "("', Comparison("name", ":", "(")),

@@ -283,3 +283,8 @@ PLACES = (
     "<ul><li><a href='https://example.com'>{}",
 )
 CORPUS = tuple(place.replace("{}", technique) for technique in TECHNIQUES for place in PLACES)
+
+
+def standing_in(place: str) -> tuple[str, ...]:
+    """Every technique, standing in one place."""
+    return tuple(place.replace("{}", technique) for technique in TECHNIQUES)
