@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-from chassis import migrate, outbox, tenancy
+from chassis import baseline, migrate
 
 revision = "0001"
 down_revision = None
@@ -44,13 +44,7 @@ METHODS = (
 
 def upgrade() -> None:
     app, sweep = migrate.roles(op)
-    _account_ref()
-    _site_ref()
-    _sector_ref()
-    _outbox()
-    _inbox()
-    tenancy.protect_references(op, app)
-    outbox.protect_tables(op, app, sweep)
+    baseline.create(op, app, sweep, answers=False)
 
     _plan()
     _credit_cost()
@@ -94,14 +88,6 @@ def _id(*words: object) -> UUID:
 def _insert(table: str, rows: list[dict[str, Any]]) -> None:
     columns = [sa.column(name, sa.Uuid if name == "id" else None) for name in rows[0]]
     op.bulk_insert(sa.table(table, *columns), rows)
-
-
-def _account_ref() -> None:
-    op.create_table(
-        "account_ref",
-        sa.Column("account_id", sa.Uuid(), nullable=False),
-        sa.PrimaryKeyConstraint("account_id", name="account_ref_pkey"),
-    )
 
 
 def _credit_cost() -> None:
@@ -164,17 +150,6 @@ def _credit_package() -> None:
     )
 
 
-def _inbox() -> None:
-    op.create_table(
-        "inbox",
-        sa.Column("account_id", sa.Uuid(), nullable=False),
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("create_time", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.PrimaryKeyConstraint("account_id", "id", name="inbox_pkey"),
-    )
-
-
 def _invoice_counter() -> None:
     op.create_table(
         "invoice_counter",
@@ -186,21 +161,6 @@ def _invoice_counter() -> None:
         sa.CheckConstraint("last_number >= 0", name="invoice_counter_number_check"),
         sa.PrimaryKeyConstraint("seller", "kind", "year", name="invoice_counter_pkey"),
     )
-
-
-def _outbox() -> None:
-    op.create_table(
-        "outbox",
-        sa.Column("account_id", sa.Uuid(), nullable=False),
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("site_id", sa.Uuid(), nullable=True),
-        sa.Column("sector_id", sa.Uuid(), nullable=True),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("payload", JSONB(), nullable=False),
-        sa.Column("create_time", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.PrimaryKeyConstraint("account_id", "id", name="outbox_pkey"),
-    )
-    op.create_index("outbox_id_idx", "outbox", ["id"], unique=False)
 
 
 def _payment_method_config() -> None:
@@ -279,31 +239,4 @@ def _webhook_event() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name="webhook_event_pkey"),
         sa.UniqueConstraint("provider", "external_id", name="webhook_event_provider_external_id_key"),
-    )
-
-
-def _site_ref() -> None:
-    op.create_table(
-        "site_ref",
-        sa.Column("account_id", sa.Uuid(), nullable=False),
-        sa.Column("site_id", sa.Uuid(), nullable=False),
-        sa.Column("industry_id", sa.Uuid(), nullable=False),
-        sa.ForeignKeyConstraint(["account_id"], ["account_ref.account_id"], name="site_ref_account_id_fkey"),
-        sa.PrimaryKeyConstraint("account_id", "site_id", name="site_ref_pkey"),
-    )
-
-
-def _sector_ref() -> None:
-    op.create_table(
-        "sector_ref",
-        sa.Column("account_id", sa.Uuid(), nullable=False),
-        sa.Column("site_id", sa.Uuid(), nullable=False),
-        sa.Column("sector_id", sa.Uuid(), nullable=False),
-        sa.Column("industry_sector_id", sa.Uuid(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["account_id", "site_id"],
-            ["site_ref.account_id", "site_ref.site_id"],
-            name="sector_ref_account_id_site_id_fkey",
-        ),
-        sa.PrimaryKeyConstraint("account_id", "site_id", "sector_id", name="sector_ref_pkey"),
     )

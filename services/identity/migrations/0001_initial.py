@@ -4,9 +4,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects import postgresql
 
-from chassis import idempotency, migrate, outbox, tenancy
+from chassis import baseline, migrate, tenancy
 
 revision = "0001"
 down_revision = None
@@ -23,14 +22,11 @@ _LOOK_UPS = (
 
 
 def upgrade() -> None:
-    _chassis_tables()
+    app, sweep = migrate.roles(op)
+    baseline.create(op, app, sweep)
     _platform_tables()
     _account_tables()
     _session_tables()
-    app, sweep = migrate.roles(op)
-    tenancy.protect_references(op, app)
-    outbox.protect_tables(op, app, sweep)
-    idempotency.protect_table(op, app, sweep)
     _protect(app)
     _look_up(app)
 
@@ -65,65 +61,6 @@ def _look_up(app: str) -> None:
     members = "EXISTS (SELECT 1 FROM membership m WHERE m.user_id = app_user.id)"
     op.execute(f"CREATE POLICY member ON app_user FOR SELECT TO {app} USING ({members})")
     op.execute(f"GRANT SELECT (id, email) ON app_user TO {app}")
-
-
-def _chassis_tables() -> None:
-    op.create_table(
-        "account_ref",
-        sa.Column("account_id", sa.Uuid(), nullable=False),
-        sa.PrimaryKeyConstraint("account_id", name="account_ref_pkey"),
-    )
-    op.create_table(
-        "site_ref",
-        sa.Column("account_id", sa.Uuid(), nullable=False),
-        sa.Column("site_id", sa.Uuid(), nullable=False),
-        sa.Column("industry_id", sa.Uuid(), nullable=False),
-        sa.ForeignKeyConstraint(["account_id"], ["account_ref.account_id"], name="site_ref_account_id_fkey"),
-        sa.PrimaryKeyConstraint("account_id", "site_id", name="site_ref_pkey"),
-    )
-    op.create_table(
-        "sector_ref",
-        sa.Column("account_id", sa.Uuid(), nullable=False),
-        sa.Column("site_id", sa.Uuid(), nullable=False),
-        sa.Column("sector_id", sa.Uuid(), nullable=False),
-        sa.Column("industry_sector_id", sa.Uuid(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["account_id", "site_id"],
-            ["site_ref.account_id", "site_ref.site_id"],
-            name="sector_ref_account_id_site_id_fkey",
-        ),
-        sa.PrimaryKeyConstraint("account_id", "site_id", "sector_id", name="sector_ref_pkey"),
-    )
-    op.create_table(
-        "idempotency",
-        sa.Column("account_id", sa.Uuid(), nullable=False),
-        sa.Column("method", sa.Text(), nullable=False),
-        sa.Column("request_id", sa.Text(), nullable=False),
-        sa.Column("body_hash", sa.LargeBinary(), nullable=False),
-        sa.Column("answer", sa.LargeBinary(), nullable=True),
-        sa.Column("create_time", sa.DateTime(timezone=True), server_default=_NOW, nullable=False),
-        sa.PrimaryKeyConstraint("account_id", "method", "request_id", name="idempotency_pkey"),
-    )
-    op.create_table(
-        "inbox",
-        sa.Column("account_id", sa.Uuid(), nullable=False),
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("create_time", sa.DateTime(timezone=True), server_default=_NOW, nullable=False),
-        sa.PrimaryKeyConstraint("account_id", "id", name="inbox_pkey"),
-    )
-    op.create_table(
-        "outbox",
-        sa.Column("account_id", sa.Uuid(), nullable=False),
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("site_id", sa.Uuid(), nullable=True),
-        sa.Column("sector_id", sa.Uuid(), nullable=True),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("payload", postgresql.JSONB(), nullable=False),
-        sa.Column("create_time", sa.DateTime(timezone=True), server_default=_NOW, nullable=False),
-        sa.PrimaryKeyConstraint("account_id", "id", name="outbox_pkey"),
-    )
-    op.create_index("outbox_id_idx", "outbox", ["id"])
 
 
 def _platform_tables() -> None:

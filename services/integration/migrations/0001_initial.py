@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from chassis import idempotency, migrate, outbox, tenancy, work
+from chassis import baseline, migrate, tenancy
 from chassis.tenancy import within_site
 
 revision = "0001"
@@ -20,8 +20,7 @@ _REWRITTEN = "publishing_settings webhook_event taxonomy_mapping site_content_ty
 
 def upgrade() -> None:
     app, sweep = migrate.roles(op)
-    _references()
-    _of_the_chassis()
+    baseline.create(op, app, sweep, functions=True)
     _site_integration()
     _sync_event()
     _publication()
@@ -30,10 +29,6 @@ def upgrade() -> None:
     _webhook_event()
     _mappings()
     _plugin()
-    tenancy.protect_references(op, app)
-    outbox.protect_tables(op, app, sweep)
-    idempotency.protect_table(op, app, sweep)
-    work.protect_table(op, app)
     for table in ("site_integration", "publication", "deployment_record"):
         tenancy.protect(op, table, app, "site", grants=_NEVER_DELETED)
     tenancy.protect(op, "sync_event", app, "site", grants="SELECT, INSERT")  # what happened is never rewritten
@@ -113,61 +108,6 @@ def _check(table: str, name: str, rule: str) -> sa.CheckConstraint:
 
 def _index(name: str, table: str, columns: str, *, unique: bool = False, where: str | None = None) -> None:
     op.create_index(name, table, columns.split(), unique=unique, postgresql_where=where and sa.text(where))
-
-
-def _references() -> None:
-    op.create_table("account_ref", _id("account_id"), sa.PrimaryKeyConstraint("account_id"))
-    op.create_table(
-        "site_ref",
-        *map(_id, ("account_id", "site_id", "industry_id")),
-        sa.ForeignKeyConstraint(["account_id"], ["account_ref.account_id"]),
-        sa.PrimaryKeyConstraint("account_id", "site_id"),
-    )
-    op.create_table(
-        "sector_ref",
-        *map(_id, ("account_id", "site_id", "sector_id", "industry_sector_id")),
-        sa.ForeignKeyConstraint(["account_id", "site_id"], ["site_ref.account_id", "site_ref.site_id"]),
-        sa.PrimaryKeyConstraint("account_id", "site_id", "sector_id"),
-    )
-
-
-def _of_the_chassis() -> None:
-    op.create_table(
-        "outbox",
-        *map(_id, ("account_id", "id")),
-        sa.Column("site_id", sa.Uuid),
-        sa.Column("sector_id", sa.Uuid),
-        _required("kind"),
-        sa.Column("payload", JSONB, nullable=False),
-        _now("create_time"),
-        sa.PrimaryKeyConstraint("account_id", "id"),
-    )
-    _index("outbox_id_idx", "outbox", "id")
-    op.create_table(
-        "inbox",
-        *map(_id, ("account_id", "id")),
-        _required("kind"),
-        _now("create_time"),
-        sa.PrimaryKeyConstraint("account_id", "id"),
-    )
-    op.create_table(
-        "idempotency",
-        _id("account_id"),
-        *map(_required, ("method", "request_id")),
-        sa.Column("body_hash", sa.LargeBinary, nullable=False),
-        sa.Column("answer", sa.LargeBinary),
-        _now("create_time"),
-        sa.PrimaryKeyConstraint("account_id", "method", "request_id"),
-    )
-    op.create_table(
-        "applied_step",
-        *map(_id, ("account_id", "id", "site_id")),
-        _required("function"),
-        sa.Column("result", JSONB),
-        _now("create_time"),
-        sa.ForeignKeyConstraint(["account_id", "site_id"], ["site_ref.account_id", "site_ref.site_id"]),
-        sa.PrimaryKeyConstraint("account_id", "id"),
-    )
 
 
 def _site_integration() -> None:

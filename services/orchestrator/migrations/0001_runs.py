@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-from chassis import idempotency, migrate, outbox, tenancy
+from chassis import baseline, migrate, tenancy
 
 revision = "0001"
 down_revision = None
@@ -15,82 +15,20 @@ _TENANT = ("automation_config", "schedule", "run_quote", "run", "run_stage", "st
 
 
 def upgrade() -> None:
-    _chassis()
-    _runs()
     app, sweep = migrate.roles(op)
-    tenancy.protect_references(op, app)
+    baseline.create(op, app, sweep)
+    _runs()
     for table in _TENANT:
         tenancy.protect(op, table, app, "site")
     tenancy.protect(op, "run_event", app, "site", grants="SELECT, INSERT")
     for table in ("run", "run_stage", "step"):
         tenancy.open_to_sweep(op, table, sweep, "SELECT, INSERT, UPDATE")
     tenancy.open_to_sweep(op, "run_event", sweep, "SELECT, INSERT")
-    outbox.protect_tables(op, app, sweep)
-    idempotency.protect_table(op, app, sweep)
     op.execute(f"GRANT SELECT, INSERT, UPDATE ON lane TO {sweep}")
 
 
 def downgrade() -> None:
     raise NotImplementedError("A migration is not undone: what was written since would be lost. Restore a backup.")
-
-
-def _chassis() -> None:
-    op.create_table(
-        "account_ref",
-        sa.Column("account_id", sa.Uuid(), nullable=False),
-        sa.PrimaryKeyConstraint("account_id", name=op.f("account_ref_pkey")),
-    )
-    op.create_table(
-        "idempotency",
-        sa.Column("account_id", sa.Uuid(), nullable=False),
-        sa.Column("method", sa.Text(), nullable=False),
-        sa.Column("request_id", sa.Text(), nullable=False),
-        sa.Column("body_hash", sa.LargeBinary(), nullable=False),
-        sa.Column("answer", sa.LargeBinary(), nullable=True),
-        sa.Column("create_time", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.PrimaryKeyConstraint("account_id", "method", "request_id", name=op.f("idempotency_pkey")),
-    )
-    op.create_table(
-        "inbox",
-        sa.Column("account_id", sa.Uuid(), nullable=False),
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("create_time", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.PrimaryKeyConstraint("account_id", "id", name=op.f("inbox_pkey")),
-    )
-    op.create_table(
-        "outbox",
-        sa.Column("account_id", sa.Uuid(), nullable=False),
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("site_id", sa.Uuid(), nullable=True),
-        sa.Column("sector_id", sa.Uuid(), nullable=True),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("payload", JSONB(), nullable=False),
-        sa.Column("create_time", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.PrimaryKeyConstraint("account_id", "id", name=op.f("outbox_pkey")),
-    )
-    op.create_index("outbox_id_idx", "outbox", ["id"], unique=False)
-    op.create_table(
-        "site_ref",
-        sa.Column("account_id", sa.Uuid(), nullable=False),
-        sa.Column("site_id", sa.Uuid(), nullable=False),
-        sa.Column("industry_id", sa.Uuid(), nullable=False),
-        sa.ForeignKeyConstraint(["account_id"], ["account_ref.account_id"], name=op.f("site_ref_account_id_fkey")),
-        sa.PrimaryKeyConstraint("account_id", "site_id", name=op.f("site_ref_pkey")),
-    )
-    op.create_table(
-        "sector_ref",
-        sa.Column("account_id", sa.Uuid(), nullable=False),
-        sa.Column("site_id", sa.Uuid(), nullable=False),
-        sa.Column("sector_id", sa.Uuid(), nullable=False),
-        sa.Column("industry_sector_id", sa.Uuid(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["account_id", "site_id"],
-            ["site_ref.account_id", "site_ref.site_id"],
-            name=op.f("sector_ref_account_id_site_id_fkey"),
-        ),
-        sa.PrimaryKeyConstraint("account_id", "site_id", "sector_id", name=op.f("sector_ref_pkey")),
-    )
 
 
 def _runs() -> None:

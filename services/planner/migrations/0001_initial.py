@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-from chassis import idempotency, migrate, outbox, tenancy, work
+from chassis import baseline, migrate, tenancy
 
 revision = "0001"
 down_revision = None
@@ -23,95 +23,17 @@ _LEVELS = {
 
 
 def upgrade() -> None:
-    _chassis()
+    app, sweep = migrate.roles(op)
+    baseline.create(op, app, sweep, functions=True)
     _keywords()
     op.execute(_SQL.read_text(encoding="utf-8"))
-    app, sweep = migrate.roles(op)
-    tenancy.protect_references(op, app)
     for table, level in _LEVELS.items():
         tenancy.protect(op, table, app, level)
-    outbox.protect_tables(op, app, sweep)
-    idempotency.protect_table(op, app, sweep)
-    work.protect_table(op, app)
     op.execute(f"GRANT SELECT ON seed_keyword TO {app}")
 
 
 def downgrade() -> None:
     raise NotImplementedError("A migration is not undone: what was written since would be lost. Restore a backup.")
-
-
-def _chassis() -> None:
-    op.create_table(
-        "account_ref",
-        sa.Column("account_id", sa.Uuid(), nullable=False),
-        sa.PrimaryKeyConstraint("account_id", name="account_ref_pkey"),
-    )
-    op.create_table(
-        "site_ref",
-        sa.Column("account_id", sa.Uuid(), nullable=False),
-        sa.Column("site_id", sa.Uuid(), nullable=False),
-        sa.Column("industry_id", sa.Uuid(), nullable=False),
-        sa.ForeignKeyConstraint(["account_id"], ["account_ref.account_id"], name="site_ref_account_id_fkey"),
-        sa.PrimaryKeyConstraint("account_id", "site_id", name="site_ref_pkey"),
-    )
-    op.create_table(
-        "sector_ref",
-        sa.Column("account_id", sa.Uuid(), nullable=False),
-        sa.Column("site_id", sa.Uuid(), nullable=False),
-        sa.Column("sector_id", sa.Uuid(), nullable=False),
-        sa.Column("industry_sector_id", sa.Uuid(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["account_id", "site_id"],
-            ["site_ref.account_id", "site_ref.site_id"],
-            name="sector_ref_account_id_site_id_fkey",
-        ),
-        sa.PrimaryKeyConstraint("account_id", "site_id", "sector_id", name="sector_ref_pkey"),
-    )
-    op.create_table(
-        "outbox",
-        sa.Column("account_id", sa.Uuid(), nullable=False),
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("site_id", sa.Uuid(), nullable=True),
-        sa.Column("sector_id", sa.Uuid(), nullable=True),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("payload", JSONB(), nullable=False),
-        sa.Column("create_time", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.PrimaryKeyConstraint("account_id", "id", name="outbox_pkey"),
-    )
-    op.create_index("outbox_id_idx", "outbox", ["id"], unique=False)
-    op.create_table(
-        "inbox",
-        sa.Column("account_id", sa.Uuid(), nullable=False),
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("create_time", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.PrimaryKeyConstraint("account_id", "id", name="inbox_pkey"),
-    )
-    op.create_table(
-        "idempotency",
-        sa.Column("account_id", sa.Uuid(), nullable=False),
-        sa.Column("method", sa.Text(), nullable=False),
-        sa.Column("request_id", sa.Text(), nullable=False),
-        sa.Column("body_hash", sa.LargeBinary(), nullable=False),
-        sa.Column("answer", sa.LargeBinary(), nullable=True),
-        sa.Column("create_time", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.PrimaryKeyConstraint("account_id", "method", "request_id", name="idempotency_pkey"),
-    )
-    op.create_table(
-        "applied_step",
-        sa.Column("account_id", sa.Uuid(), nullable=False),
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("site_id", sa.Uuid(), nullable=False),
-        sa.Column("function", sa.Text(), nullable=False),
-        sa.Column("result", JSONB(), nullable=True),
-        sa.Column("create_time", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["account_id", "site_id"],
-            ["site_ref.account_id", "site_ref.site_id"],
-            name="applied_step_account_id_site_id_fkey",
-        ),
-        sa.PrimaryKeyConstraint("account_id", "id", name="applied_step_pkey"),
-    )
 
 
 def _keywords() -> None:
