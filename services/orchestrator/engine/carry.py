@@ -18,7 +18,7 @@ from typing import Any
 
 from chassis.database import Database
 from chassis.errors import Fault, Internal
-from chassis.passport import Passport
+from chassis.passport import Passport, SiteClaim
 from services.orchestrator import clients
 from services.orchestrator.clients import AsyncPeers
 from services.orchestrator.domain import FUNCTIONS, PLAN_STAGE, Function, backoff_s, is_refusal, judge, last_words
@@ -59,18 +59,21 @@ class Carrier:
             await self._quietly(held, self._unwind(held))
         except Fault as fault:
             await self._quietly(held, self._failed(held, fault))
+        except (KeyError, TypeError, ValueError) as error:  # of ours: counted and told like any other failure
+            log.exception("step %s (%s) could not be carried", held.id, held.function)
+            await self._quietly(held, self._failed(held, Internal(f"The step could not be carried: {error!r}")))
 
     async def _phases(self, held: Held) -> None:
         if held.function == PLAN_STAGE:
             await self._plan(held)
             return
         function = FUNCTIONS[held.function]
-        passport = await self._passport(held)
-        if not held.apply_sent:
-            await self._until_apply(held, function, passport)
         if held.applied is None:
+            passport = await self._passport(held)
+            if not held.apply_sent:
+                await self._until_apply(held, function, passport)
             await self._apply(held, function, passport)
-        credits = await self._capture(held, passport) if function.operation else 0
+        credits = await self._capture(held) if function.operation else 0
         await self._do(ending.succeed, held, credits)
 
     async def _until_apply(self, held: Held, function: Function, passport: Passport) -> None:
@@ -120,12 +123,12 @@ class Carrier:
             raise
         await self._checkpoint(held, check=False, applied=applied, phase="capture")
 
-    async def _capture(self, held: Held, passport: Passport) -> int:
+    async def _capture(self, held: Held) -> int:
         applied = held.applied or {}
         quantity = min(int(applied["actual_quantity"]), held.limit_quantity)
         origin = (held.answer or {}).get("provenance", {})
         call = clients.capture(held.reservation_key, quantity, held.subject_kind, held.subject_id, origin)
-        return await self.peers.send(call, passport)
+        return await self.peers.send(call, self._for_the_books(held))
 
     async def _plan(self, held: Held) -> None:
         self._check(held)
@@ -171,11 +174,7 @@ class Carrier:
     async def _release(self, held: Held) -> None:
         if not held.reserved:
             return
-        account, site = (
-            held.key.account_id,
-            await self.sites.ask_async(self.peers, held.key.account_id, held.key.site_id),
-        )
-        await self.peers.send(clients.release(held.reservation_key), of_run(account, site, held.key.run_id))
+        await self.peers.send(clients.release(held.reservation_key), self._for_the_books(held))
         await self._checkpoint(held, check=False, reserved=False, reservation=held.reservation + 1)
 
     async def _abandon(self, held: Held, error: str, *, failed: bool) -> None:
@@ -191,6 +190,14 @@ class Carrier:
 
     async def _passport(self, held: Held) -> Passport:
         site = await self.sites.ask_async(self.peers, held.key.account_id, held.key.site_id)
+        return of_run(held.key.account_id, site, held.key.run_id)
+
+    def _for_the_books(self, held: Held) -> Passport:
+        """Return the passport that ends a hold: it must be ended when its site was deleted or its account suspended.
+
+        Billing has the site since the quote; its industry and sectors are nothing to it.
+        """
+        site = SiteClaim(held.key.site_id, held.key.site_id, ())
         return of_run(held.key.account_id, site, held.key.run_id)
 
     async def _checkpoint(self, held: Held, *, check: bool = True, **values: Any) -> None:

@@ -1,6 +1,7 @@
 """The engine where runs are paused, cancelled, refused or left alone at awkward moments."""
 
 from collections import Counter
+from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
@@ -9,7 +10,7 @@ from igny8.orchestrator.v1 import orchestrator_pb2, orchestrator_service_pb2
 
 from chassis.errors import Fault, Internal, InvalidArgument, Unavailable
 from tests.integration.orchestrator.conftest import Owner
-from tests.integration.orchestrator.workers import Worker, around, failing, make_due
+from tests.integration.orchestrator.workers import Worker, around, failing, make_due, sweeping
 
 Run, Step, RunPlan = orchestrator_pb2.Run, orchestrator_pb2.Step, orchestrator_pb2.RunPlan
 IDEAS = {"stages": [2], "max_clusters": 2}
@@ -335,3 +336,47 @@ class TestTenantGone:
         done = owner.read(run.id)
         assert done.status == Run.STATUS_FAILED
         assert "suspended" in done.error
+
+    def test_a_step_with_a_hold_lets_go_of_it(self, owner: Owner) -> None:
+        clustered(owner)
+        run = owner.start(owner.quote(stages=[2], max_clusters=1).id)
+        Worker(owner.house).round()
+        Worker(owner.house, before={"Complete": failing(Unavailable("The model is away."))}).round()
+        assert owner.balance().held > 0
+        self.delete_site(owner)
+        for _ in range(3):
+            make_due(owner.house)
+            Worker(owner.house).round()
+        with sweeping(owner.house) as database, database.untenanted() as connection:
+            rows = connection.execute(
+                sa.text("SELECT status, reserved FROM step WHERE run_id = :run AND function = 'generate_ideas'"),
+                {"run": UUID(run.id)},
+            ).all()
+            connection.execute(  # whatever it came to, the other tests' workers must not meet it
+                sa.text("UPDATE step SET status = 'failed' WHERE run_id = :run"), {"run": UUID(run.id)}
+            )
+        assert [tuple(row) for row in rows] == [("failed", False)]
+        settled(owner)
+
+    def test_what_was_applied_is_paid_after_the_site_was_deleted(self, owner: Owner) -> None:
+        clustered(owner)
+        run = owner.start(owner.quote(stages=[2], max_clusters=1).id)
+        Worker(owner.house).round()
+        Worker(owner.house, before={"Capture": failing(Unavailable("Billing is away."))}).round()
+        self.delete_site(owner)
+        make_due(owner.house)
+        Worker(owner.house).round()
+        done = owner.read(run.id)
+        assert (done.status, done.captured_credits) == (Run.STATUS_COMPLETED, 6)
+        settled(owner)
+
+    def test_a_fault_of_ours_fails_the_step_after_a_few_tries(self, owner: Owner) -> None:
+        clustered(owner)
+        run = owner.start(owner.quote(stages=[2], max_clusters=1).id)
+        Worker(owner.house).round()
+        worker = Worker(owner.house, after={"Complete": failing(KeyError("text"))})
+        while worker.round():
+            make_due(owner.house)
+        assert owner.read(run.id).status == Run.STATUS_FAILED
+        assert worker.sent.count("Complete") == 5
+        settled(owner)
