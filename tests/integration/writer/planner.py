@@ -11,7 +11,7 @@ from igny8.planner.v1 import planner_pb2, planner_service_pb2, planner_service_p
 from chassis import call
 from chassis.client import Remote
 from chassis.errors import NotFound
-from chassis.filters import All, AnyOf, Comparison, Expression, Not, parse_filter
+from chassis.filters import AllOf, AnyOf, Comparison, Expression, Not, parse_filter
 from chassis.ids import new_id
 from chassis.passport import Issuer, Trust, Verifier, generate_key
 from chassis.resource.columns import enum_text
@@ -112,7 +112,7 @@ def _find(kept: dict[UUID, list[Row]], row_id: str, noun: str) -> Row:
 def _fits(idea: planner_pb2.ContentIdea, expression: Expression | None) -> bool:
     if expression is None:
         return True
-    if isinstance(expression, All):
+    if isinstance(expression, AllOf):
         return all(_fits(idea, term) for term in expression.terms)
     if isinstance(expression, AnyOf):
         return any(_fits(idea, term) for term in expression.terms)
