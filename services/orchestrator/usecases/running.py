@@ -41,7 +41,7 @@ def start_with_quote(
             return run_id
         if quote.expire_time < clock.now():
             raise QuoteInvalid("The quote has expired; ask for another.")
-        _refuse_second_run(tx, plan)
+        _refuse_second_run(tx, plan, run_id)
     peers.send(clients.accept_quote(quote.billing_quote_id, run_id), passport)
     budget = {"billing_quote_id": quote.billing_quote_id, "quoted_credits": quote.limit_credits}
     _insert(database, clock, tenant, run_id, plan, budget)
@@ -164,7 +164,9 @@ def _insert(
         if getattr(getattr(error.orig, "diag", None), "constraint_name", "") != _ACTIVE_INDEX:
             raise
         with database.transaction(tenant) as tx:
-            _refuse_second_run(tx, plan)
+            _refuse_second_run(tx, plan, run_id)
+            if repository.read_run(tx, run_id) is not None:
+                return False
         raise RunActive(name) from error  # the other run ended between the insert and the look
 
 
@@ -185,11 +187,12 @@ def _stage_rows(plan: Plan) -> Sequence[dict[str, Any]]:
     ]
 
 
-def _refuse_second_run(tx: Transaction, plan: Plan) -> None:
+def _refuse_second_run(tx: Transaction, plan: Plan, run_id: UUID) -> None:
+    """Refuse an automation run beside another one; the same run, started by somebody at this moment, is no other."""
     if plan.by_hand:
         return
     active = repository.active_run(tx, tx.tenant.site_id)
-    if active is not None:
+    if active is not None and active.id != run_id:
         raise RunActive(active.name)
 
 
