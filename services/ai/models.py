@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index, Integer, Text, UniqueConstraint, Uuid
+from sqlalchemy import Index, Integer, Text, UniqueConstraint, Uuid, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -72,7 +72,17 @@ class AccountSetting(AccountRow, Editable, Base):
     """A setting of an account, or of one of its users."""
 
     __tablename__ = "account_setting"
-    __table_args__ = (UniqueConstraint("account_id", "name", "user_id", postgresql_nulls_not_distinct=True),)
+    __table_args__ = (
+        UniqueConstraint("account_id", "name", "user_id"),
+        # the account's own, which has no user: a unique that counts NULLs as equal would need PostgreSQL 15
+        Index(
+            "account_setting_of_account_idx",
+            "account_id",
+            "name",
+            unique=True,
+            postgresql_where=text("user_id IS NULL"),
+        ),
+    )
 
     name: Mapped[str] = columns.text(default=None)
     user_id: Mapped[UUID | None] = mapped_column(Uuid)

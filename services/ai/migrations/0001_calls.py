@@ -102,8 +102,14 @@ def _own() -> None:
             "name",
             "user_id",
             name=op.f("account_setting_account_id_name_user_id_key"),
-            postgresql_nulls_not_distinct=True,
         ),
+    )
+    op.create_index(
+        "account_setting_of_account_idx",
+        "account_setting",
+        ["account_id", "name"],
+        unique=True,
+        postgresql_where=sa.text("user_id IS NULL"),
     )
     op.create_table(
         "author_profile",
