@@ -28,7 +28,7 @@ from chassis.service import Built
 from chassis.testing.postgres import TemplateDatabases
 from chassis.testing.service import ALL_SCOPES
 from services.orchestrator.clients import AsyncPeers, Peers
-from services.orchestrator.domain import LANES
+from services.orchestrator.domain.stages import LANES
 from services.orchestrator.engine import claims
 from services.orchestrator.engine.carry import Carrier
 from services.orchestrator.passports import SiteBook

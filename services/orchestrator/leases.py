@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 from chassis.database import Database
-from services.orchestrator.domain import LEASE_S
+from services.orchestrator.domain.stages import LEASE_S
 
 _TAKE = sa.text(
     "INSERT INTO lane (lane, rung_time) VALUES (:name, now() + make_interval(secs => :lease))"

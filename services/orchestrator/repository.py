@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import insert
 from chassis.database import Transaction
 from chassis.ids import new_id
 from chassis.tenancy import table_of
-from services.orchestrator.domain import ACTIVE, PLAN_STAGE
+from services.orchestrator.domain.stages import ACTIVE, PLAN_STAGE
 from services.orchestrator.models import AutomationConfig, Run, RunEvent, RunQuote, RunStage, Step
 
 run, stage, step = table_of(Run), table_of(RunStage), table_of(Step)

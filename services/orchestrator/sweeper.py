@@ -18,7 +18,7 @@ from chassis.passport import Passport
 from services.orchestrator import clients
 from services.orchestrator.bells import Bells
 from services.orchestrator.clients import Peers
-from services.orchestrator.domain import LANES
+from services.orchestrator.domain.stages import LANES
 from services.orchestrator.engine import claims
 from services.orchestrator.leases import Lease
 from services.orchestrator.passports import of_run

@@ -14,7 +14,8 @@ from chassis.errors import InvalidArgument, Violation
 from chassis.ids import parse_id
 from chassis.resource import to_message
 from chassis.tenancy import Tenant
-from services.orchestrator.domain import Plan, function_named, functions_of
+from services.orchestrator.domain.plan import Plan
+from services.orchestrator.domain.stages import function_named, functions_of
 
 IDEAS_DEFAULT, IDEAS_MIN, IDEAS_MAX = 3, 3, 7
 IMAGES_DEFAULT, IMAGES_MAX = 3, 5

@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from chassis.config import Environment
-from services.orchestrator.domain import LANES
+from services.orchestrator.domain.stages import LANES
 
 if TYPE_CHECKING:
     from celery import Celery

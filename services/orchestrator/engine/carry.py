@@ -21,7 +21,8 @@ from chassis.errors import Fault, Internal
 from chassis.passport import Passport, SiteClaim
 from services.orchestrator import clients
 from services.orchestrator.clients import AsyncPeers
-from services.orchestrator.domain import FUNCTIONS, PLAN_STAGE, Function, backoff_s, is_refusal, judge, last_words
+from services.orchestrator.domain.failures import backoff_s, is_refusal, judge, last_words
+from services.orchestrator.domain.stages import FUNCTIONS, PLAN_STAGE, Function
 from services.orchestrator.engine import claims, ending, planning
 from services.orchestrator.engine.claims import Held, LeaseLost
 from services.orchestrator.passports import SiteBook, of_run

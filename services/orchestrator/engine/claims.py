@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from chassis.database import Database
 from chassis.tenancy import table_of
-from services.orchestrator.domain import LEASE_S
+from services.orchestrator.domain.stages import LEASE_S
 from services.orchestrator.models import Step
 from services.orchestrator.repository import RunKey
 

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from chassis.database import Database
 from services.orchestrator.bells import Bells
-from services.orchestrator.domain import LANES, RENEW_S
+from services.orchestrator.domain.stages import LANES, RENEW_S
 from services.orchestrator.engine import claims
 from services.orchestrator.engine.carry import Carrier
 from services.orchestrator.engine.claims import Held

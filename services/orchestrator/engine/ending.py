@@ -9,7 +9,7 @@ from chassis.database import Database
 from chassis.errors import Fault
 from chassis.tenancy import table_of
 from services.orchestrator import repository
-from services.orchestrator.domain import ACTIVE, FUNCTIONS, PLAN_STAGE
+from services.orchestrator.domain.stages import ACTIVE, FUNCTIONS, PLAN_STAGE
 from services.orchestrator.engine.claims import Held, write
 from services.orchestrator.models import Run, RunStage, Step
 

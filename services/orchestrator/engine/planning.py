@@ -17,7 +17,7 @@ from chassis.tenancy import table_of
 from chassis.work import Selection
 from services.orchestrator import clients, repository
 from services.orchestrator.clients import AsyncPeers
-from services.orchestrator.domain import FUNCTIONS, Function
+from services.orchestrator.domain.stages import FUNCTIONS, Function
 from services.orchestrator.engine import claims, ending
 from services.orchestrator.engine.claims import Held
 from services.orchestrator.models import RunStage, Step

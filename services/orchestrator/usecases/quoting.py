@@ -11,7 +11,8 @@ from chassis.tenancy import Tenant
 from chassis.work import Item, Selection
 from services.orchestrator import clients, repository
 from services.orchestrator.clients import Peers, QuoteLine
-from services.orchestrator.domain import FUNCTIONS, Plan
+from services.orchestrator.domain.plan import Plan
+from services.orchestrator.domain.stages import FUNCTIONS
 
 VALID_H = 24
 _LIMIT = 5000

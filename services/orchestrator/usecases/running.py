@@ -14,7 +14,8 @@ from chassis.passport import Passport
 from chassis.tenancy import Tenant
 from services.orchestrator import clients, repository
 from services.orchestrator.clients import Peers
-from services.orchestrator.domain import ENDED, FUNCTIONS, Plan, run_name
+from services.orchestrator.domain.plan import Plan, run_name
+from services.orchestrator.domain.stages import ENDED, FUNCTIONS
 from services.orchestrator.errors import QuoteInvalid, RunActive
 from services.orchestrator.repository import RunKey
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from chassis.database import Database
 from services.orchestrator.bells import Bells, celery_app
-from services.orchestrator.domain import LANES
+from services.orchestrator.domain.stages import LANES
 from services.orchestrator.engine import claims, ending
 from services.orchestrator.engine.claims import Held, LeaseLost
 from services.orchestrator.sweeper import sweep

@@ -11,7 +11,7 @@ from igny8.planner.v1 import planner_pb2, planner_service_pb2
 
 from chassis.testing.model_server import ModelServer, Reply, chat, failure, model_server
 from chassis.testing.postgres import TemplateDatabases
-from services.orchestrator.domain import GARBAGE_ATTEMPTS_MAX, TRANSIENT_ATTEMPTS_MAX
+from services.orchestrator.domain.failures import GARBAGE_ATTEMPTS_MAX, TRANSIENT_ATTEMPTS_MAX
 from tests.house import House, open_house
 from tests.integration.orchestrator.conftest import TOPICS, Owner, new_owner
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from chassis.database import Database
 from chassis.passport import Issuer, Passport
 from services.orchestrator.clients import AsyncPeers, Call
-from services.orchestrator.domain import LANES
+from services.orchestrator.domain.stages import LANES
 from services.orchestrator.engine import claims
 from services.orchestrator.engine.carry import Carrier
 from services.orchestrator.passports import SiteBook

@@ -8,23 +8,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis.errors import Kind
-from services.orchestrator.domain import (
+from services.orchestrator.domain.failures import (
     BACKOFF_MAX_S,
-    FUNCTIONS,
     GARBAGE_ATTEMPTS_MAX,
+    TRANSIENT_ATTEMPTS_MAX,
+    Verdict,
+    backoff_s,
+    is_refusal,
+    judge,
+)
+from services.orchestrator.domain.plan import Plan, run_name
+from services.orchestrator.domain.stages import (
+    FUNCTIONS,
     LANES,
     LEASE_S,
     RENEW_S,
     STAGE_TABLE,
-    TRANSIENT_ATTEMPTS_MAX,
-    Plan,
-    Verdict,
-    backoff_s,
     function_named,
     functions_of,
-    is_refusal,
-    judge,
-    run_name,
 )
 from services.orchestrator.errors import UnknownFunction
 
