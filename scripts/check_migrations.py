@@ -13,7 +13,6 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -65,13 +64,14 @@ def _differences(service: str, owner_url: str) -> list[str]:
 
 
 @contextmanager
-def _statements() -> Iterator[list[str]]:
-    """The SQL that any engine executes meanwhile."""
-    seen: list[str] = []
+def _statements() -> Iterator[list[tuple[str, bool]]]:
+    """The SQL that any engine executes meanwhile, each with whether it runs in a transaction."""
+    seen: list[tuple[str, bool]] = []
 
-    def remember(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
+    def remember(connection: sa.Connection, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
         if not parameters:  # rows that a migration inserts: their placeholders are no SQL that squawk could read
-            seen.append(statement.strip().replace("%%", "%"))
+            inside = not connection.connection.driver_connection.autocommit  # type: ignore[union-attr]  # psycopg's
+            seen.append((statement.strip().replace("%%", "%"), inside))
 
     sa.event.listen(sa.Engine, "before_cursor_execute", remember)
     try:
@@ -80,18 +80,26 @@ def _statements() -> Iterator[list[str]]:
         sa.event.remove(sa.Engine, "before_cursor_execute", remember)
 
 
-def _squawk(service: str, statements: list[str]) -> bool:
+def _squawk(service: str, statements: list[tuple[str, bool]]) -> bool:
     """Lint the SQL of each revision by itself: what one revision creates, the next finds in use."""
-    ended = [sum(s.startswith(REVISION_END) for s in statements[:n]) for n in range(len(statements))]
+    ended = [sum(s.startswith(REVISION_END) for s, _ in statements[:n]) for n in range(len(statements))]
+    parts: dict[tuple[int, bool], list[str]] = {}
+    for number, (text, inside) in zip(ended, statements, strict=True):
+        if not text.startswith((*BOOKKEEPING, *REVISION_END)):
+            parts.setdefault((number + 1, inside), []).append(f"{text.rstrip(';')};\n")
     with tempfile.TemporaryDirectory() as folder:
-        for number, group in groupby(zip(ended, statements, strict=True), key=lambda pair: pair[0]):
-            sql = [text for _, text in group if not text.startswith((*BOOKKEEPING, *REVISION_END))]
-            if sql:
-                path = Path(folder) / f"{service}-{number + 1:04}.sql"
-                path.write_text("".join(f"{text.rstrip(';')};\n" for text in sql))
-        squawk, config = Path(sys.executable).parent / "squawk", ROOT / ".squawk.toml"
-        command = [str(squawk), "--config", str(config), "--reporter", "gcc", *map(str, sorted(Path(folder).iterdir()))]
-        result = subprocess.run(command, capture_output=True, text=True, timeout=SQUAWK_TIMEOUT_S, check=False)
+        for (number, inside), texts in parts.items():
+            (Path(folder) / f"{service}-{number:04}{'' if inside else '-outside'}.sql").write_text("".join(texts))
+        files = sorted(Path(folder).iterdir())
+        outside = [file for file in files if file.stem.endswith("-outside")]
+        inside_ones = [file for file in files if file not in outside]
+        return _lint(inside_ones, "--assume-in-transaction") and (not outside or _lint(outside))
+
+
+def _lint(files: list[Path], *options: str) -> bool:
+    squawk, config = Path(sys.executable).parent / "squawk", ROOT / ".squawk.toml"
+    command = [str(squawk), "--config", str(config), "--reporter", "gcc", *options, *map(str, files)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=SQUAWK_TIMEOUT_S, check=False)
     if result.returncode != 0:
         print(result.stdout + result.stderr, file=sys.stderr)
     return result.returncode == 0

@@ -1,6 +1,6 @@
 """Tables of the orchestrator. PostgreSQL is the queue and the truth; a Celery message is a doorbell."""
 
-from datetime import datetime, time
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -21,7 +21,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from chassis import columns, idempotency, outbox, tenancy
 from chassis.tenancy import Editable, SiteRow, TenantBase
 
-CATALOGUE = frozenset({"lane"})
+CATALOGUE = frozenset({"lane", "maintenance_task"})
 """Tables that belong to no tenant."""
 
 
@@ -43,6 +43,11 @@ class AutomationConfig(SiteRow, Editable, Base):
     __table_args__ = (
         UniqueConstraint("account_id", "site_id"),
         columns.one_of("frequency", "daily", "weekly", "monthly"),
+        columns.one_of("catch_up", "once", "skip"),
+        sa.CheckConstraint("weekday BETWEEN 1 AND 7", name="weekday"),
+        sa.CheckConstraint("month_day BETWEEN 1 AND 31", name="month_day"),
+        sa.CheckConstraint("daily_credits >= 0 AND max_concurrent >= 0", name="caps"),
+        Index("automation_config_due_idx", "next_run_time", postgresql_where=text("enabled")),
     )
 
     enabled: Mapped[bool] = columns.flag(default=False)
@@ -54,28 +59,14 @@ class AutomationConfig(SiteRow, Editable, Base):
     batch_sizes: Mapped[dict[str, Any]] = columns.json_object()
     next_run_time: Mapped[datetime | None] = columns.instant_or_none()
     last_run_time: Mapped[datetime | None] = columns.instant_or_none()
-
-
-class Schedule(SiteRow, Editable, Base):
-    """When a site's runs start by themselves."""
-
-    __tablename__ = "schedule"
-    __table_args__ = (
-        UniqueConstraint("account_id", "site_id", "kind"),
-        columns.one_of("frequency", "hourly", "daily", "weekly", "monthly"),
-        columns.one_of("catch_up", "once", "skip"),
-    )
-
-    kind: Mapped[str] = columns.text(default=None)
-    enabled: Mapped[bool] = columns.flag(default=False)
-    frequency: Mapped[str] = columns.text(default=None)
-    local_time: Mapped[time] = mapped_column(sa.Time, nullable=False)
-    weekday: Mapped[int | None] = mapped_column(Integer)
-    month_day: Mapped[int | None] = mapped_column(Integer)
-    time_zone: Mapped[str] = mapped_column(Text, server_default="UTC", nullable=False)
+    time_zone: Mapped[str] = columns.text()
+    weekday: Mapped[int] = mapped_column(Integer, server_default="1", nullable=False)
+    month_day: Mapped[int] = mapped_column(Integer, server_default="1", nullable=False)
     catch_up: Mapped[str] = mapped_column(Text, server_default="once", nullable=False)
-    next_time: Mapped[datetime | None] = columns.instant_or_none()
-    last_time: Mapped[datetime | None] = columns.instant_or_none()
+    daily_credits: Mapped[int] = columns.whole()
+    max_concurrent: Mapped[int] = mapped_column(Integer, server_default="0", nullable=False)
+    last_outcome: Mapped[str] = columns.text()
+    starting_until: Mapped[datetime | None] = columns.instant_or_none()  # a replica that starts its run has it so long
 
 
 class RunQuote(SiteRow, Base):
@@ -107,6 +98,15 @@ class Run(SiteRow, Editable, Base):
             postgresql_where=text("NOT by_hand AND status IN ('running', 'paused')"),
         ),
         Index("run_site_idx", "account_id", "site_id", "id"),
+        Index(
+            "run_schedule_time_idx",
+            "account_id",
+            "site_id",
+            "schedule_time",
+            unique=True,
+            postgresql_where=text("schedule_time IS NOT NULL"),
+        ),
+        Index("run_resume_idx", "resume_time", postgresql_where=text("status = 'paused' AND resume_time IS NOT NULL")),
     )
 
     name: Mapped[str] = columns.text(default=None)
@@ -123,6 +123,8 @@ class Run(SiteRow, Editable, Base):
     event_count: Mapped[int] = columns.whole()
     logged_count: Mapped[int] = columns.whole()
     end_time: Mapped[datetime | None] = columns.instant_or_none()
+    resume_time: Mapped[datetime | None] = columns.instant_or_none()
+    schedule_time: Mapped[datetime | None] = columns.instant_or_none()
 
 
 class RunStage(SiteRow, Base):
@@ -148,6 +150,7 @@ class RunStage(SiteRow, Base):
     made: Mapped[int] = columns.whole()
     left_over: Mapped[int] = columns.whole()
     skip_reason: Mapped[str] = columns.text()
+    waiting_at_start: Mapped[int] = columns.whole()
     start_time: Mapped[datetime | None] = columns.instant_or_none()
     end_time: Mapped[datetime | None] = columns.instant_or_none()
 
@@ -161,6 +164,7 @@ class Step(SiteRow, Editable, Base):
         tenancy.within_account("run", "run_id"),
         columns.one_of("status", "ready", "running", "succeeded", "failed", "cancelled"),
         columns.one_of("phase", "prepare", "reserve", "call", "apply", "capture", "done"),
+        columns.one_of("error_kind", "", "transient", "permanent", "budget"),
         Index(
             "step_one_open_for_subject_idx",
             "account_id",
@@ -170,7 +174,10 @@ class Step(SiteRow, Editable, Base):
             unique=True,
             postgresql_where=text("status IN ('ready', 'running')"),
         ),
-        Index("step_due_idx", "lane", "due", postgresql_where=text("status IN ('ready', 'running')")),
+        Index(
+            "step_fair_idx", "lane", "account_id", "due", "id", postgresql_where=text("status IN ('ready', 'running')")
+        ),
+        Index("step_failed_idx", "account_id", "site_id", "id", postgresql_where=text("status = 'failed'")),
         Index("step_of_run_idx", "account_id", "run_id", "id"),
         Index(
             "step_open_of_run_idx",
@@ -203,8 +210,11 @@ class Step(SiteRow, Editable, Base):
     answer: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     applied: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     credits: Mapped[int] = columns.whole()
+    error_kind: Mapped[str] = columns.text()
     error_reason: Mapped[str] = columns.text()
     error: Mapped[str] = columns.text()
+    batch: Mapped[int] = mapped_column(Integer, server_default="0", nullable=False)
+    replay_run_id: Mapped[UUID | None] = mapped_column(Uuid)
 
 
 class RunEvent(SiteRow, Base):
@@ -233,3 +243,17 @@ class LaneBell(Base):
     lane: Mapped[str] = mapped_column(Text, primary_key=True)
     rung_time: Mapped[datetime | None] = columns.instant_or_none()
     polled_time: Mapped[datetime | None] = columns.instant_or_none()
+
+
+class MaintenanceTask(Base):
+    """The platform's own periodic work, and what became of it the last time."""
+
+    __tablename__ = "maintenance_task"
+
+    name: Mapped[str] = mapped_column(Text, primary_key=True)
+    next_time: Mapped[datetime] = columns.now_by_default()
+    taken_until: Mapped[datetime | None] = columns.instant_or_none()  # a replica that does it has it so long
+    last_start_time: Mapped[datetime | None] = columns.instant_or_none()
+    last_end_time: Mapped[datetime | None] = columns.instant_or_none()
+    last_result: Mapped[dict[str, Any]] = columns.json_object()
+    last_error: Mapped[str] = columns.text()
