@@ -8,17 +8,28 @@ from chassis.resource import Resource
 from chassis.tenancy import table_of
 from services.orchestrator.models import Run, RunStage, Step
 
-_run, _stage = table_of(Run), table_of(RunStage)
-_SHOWN = ("stage", "function", "state", "planned", "succeeded", "failed", "cancelled", "credits", "made", "skip_reason")
+_run, _stage, _step = table_of(Run), table_of(RunStage), table_of(Step)
+_SHOWN = (
+    "stage", "function", "state", "planned", "succeeded", "failed", "cancelled", "credits", "made", "skip_reason",
+    "waiting_at_start",
+)  # fmt: skip
+_MINE = (_stage.c.account_id == _run.c.account_id, _stage.c.run_id == _run.c.id)
 
 
 def _stages() -> sa.ColumnElement[object]:
     """Return a run's stages in order as one JSON value, so that a page of runs is one statement."""
     pairs: list[object] = [part for name in _SHOWN for part in (name, _stage.c[name])]
     pairs += ["left", _stage.c.left_over, "start_time", _stage.c.start_time, "end_time", _stage.c.end_time]
+    undone = _stage.c.failed + _stage.c.cancelled + _stage.c.left_over
+    pairs += ["partial", sa.and_(_stage.c.state == "closed", undone > 0)]
     together = sa.func.jsonb_agg(aggregate_order_by(sa.func.jsonb_build_object(*pairs), _stage.c.place), type_=JSONB)
-    mine = (_stage.c.account_id == _run.c.account_id, _stage.c.run_id == _run.c.id)
-    return sa.select(together).where(*mine).correlate(_run).scalar_subquery()
+    return sa.select(together).where(*_MINE).correlate(_run).scalar_subquery()
+
+
+def _sum(value: sa.ColumnElement[int]) -> sa.ColumnElement[object]:
+    """Return a number summed over a run's stages."""
+    total = sa.cast(sa.func.coalesce(sa.func.sum(value), 0), sa.BigInteger)
+    return sa.select(total).where(*_MINE).correlate(_run).scalar_subquery()
 
 
 RUN = Resource(
@@ -29,13 +40,20 @@ RUN = Resource(
     orders=("create_time", "update_time"),
     search=("name",),
     order="create_time desc",
-    computed={"plan": _run.c.plan["shown"], "stages": _stages()},
+    computed={
+        "plan": _run.c.plan["shown"],
+        "stages": _stages(),
+        "items_done": _sum(_stage.c.succeeded + _stage.c.failed + _stage.c.cancelled),
+        "items_expected": _sum(_stage.c.planned),
+        "remaining_s": sa.null(),
+    },
 )
 
 STEP = Resource(
     message=orchestrator_pb2.Step,
     table=Step,
     plural="steps",
-    filters=("run_id", "stage", "function", "status", "subject_id", "error_reason"),
+    filters=("run_id", "stage", "function", "status", "subject_id", "error_reason", "error_kind"),
     orders=("create_time", "update_time", "stage"),
+    computed={"next_try_time": sa.case((sa.and_(_step.c.status == "ready", _step.c.due > sa.func.now()), _step.c.due))},
 )
