@@ -4,6 +4,7 @@ CommandError
 ├── AlreadyRunning     another process holds the data directory
 ├── StartFailed        a process did not come up
 ├── SettingsIncomplete the environment names half of something
+├── SettingsWrong      a variable says what cannot be done
 ├── Unreachable        no gateway answers
 ├── Refused            the gateway answered with a problem document
 └── DemoFailed         the demo's end is not what it should be
@@ -32,6 +33,10 @@ class StartFailed(CommandError):
 
 class SettingsIncomplete(CommandError):
     """The environment names a part of something that is only of use as a whole."""
+
+
+class SettingsWrong(CommandError):
+    """A variable of the environment says something that cannot be done."""
 
 
 class Unreachable(CommandError):

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from types import FrameType
@@ -81,6 +81,7 @@ def opened(
         AlreadyRunning: another process holds the data directory.
         StartFailed: something did not come up; what had started is stopped again.
         SettingsIncomplete: the environment names only some of a service's URLs.
+        SettingsWrong: WORKERS is no number of processes.
     """
     with ExitStack() as stack:
         stack.enter_context(DataLock(home))
@@ -117,6 +118,7 @@ def _open(
     home: Home, keeper: supervisor.Supervisor, port: int, sites_port: int, say: Callable[[str], None]
 ) -> House | None:
     began = time.monotonic()
+    wanted = processes.replicated(os.environ)
     try:
         given = external_databases(os.environ)
         servers = _Servers.prepared(home, keeper.mark, given)
@@ -136,7 +138,7 @@ def _open(
     except (EmbeddedServerError, TimeoutError, LookupError) as error:
         raise StartFailed(str(error)) from error
     at_databases = time.monotonic()
-    each = keeper.start(_jobs(installation), timeout_s=PROCESSES_TIMEOUT_S)
+    each = keeper.start(_jobs(wanted, installation), timeout_s=PROCESSES_TIMEOUT_S)
     if keeper.stopping.is_set():
         return None
     figures = Figures(at_servers - began, at_databases - at_servers, time.monotonic() - at_databases, each)
@@ -269,10 +271,10 @@ def _run_once(arguments: tuple[str, ...], variables: Mapping[str, str], timeout_
         raise StartFailed(f"{failure}:\n{result.stderr.strip()[-3000:]}")
 
 
-def _jobs(installation: Installation) -> list[supervisor.Job]:
+def _jobs(wanted: Sequence[processes.Process], installation: Installation) -> list[supervisor.Job]:
     return [
         supervisor.Job(processes.program(row, installation), row.stop_round, readiness(row.name, installation))
-        for row in processes.PROCESSES
+        for row in wanted
     ]
 
 

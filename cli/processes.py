@@ -18,7 +18,8 @@
 | OUTBOUND_ALLOW_LOOPBACK        | integration                   | whether users' addresses may be this machine's |
 
 What the user's environment says goes through to every process, AI_BASE_URL, AI_API_KEY and AI_MODEL among it, and wins
-where it names a database, a Redis or LOG_LEVEL.
+where it names a database, a Redis or LOG_LEVEL. WORKERS is read by `igny8 up` itself: how many worker processes it
+keeps, 1 when not set.
 """
 
 import json
@@ -26,11 +27,12 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from chassis.embedded.program import Program
 from chassis.embedded.roles import ServiceUrls
+from cli.errors import SettingsWrong
 from cli.home import Home
 from cli.keys import Keys
 from cli.ports import HOST
@@ -127,6 +129,21 @@ PROCESSES = (
     Process("sites", "services.integration", "sites", "", ("sites",), (), FRONT_ROUND),
     Process("gateway", "gateway", "", "", ("gateway", "passport", "objects"), SERVICES, FRONT_ROUND),
 )
+WORKERS_MOST = 32
+
+
+def replicated(environ: Mapping[str, str]) -> list[Process]:
+    """Return the processes that are to run: the table, with as many workers as WORKERS says.
+
+    Raises:
+        SettingsWrong: it is no number from 1 to 32.
+    """
+    said = environ.get("WORKERS") or "1"
+    if not said.isdecimal() or not 1 <= int(said) <= WORKERS_MOST:
+        raise SettingsWrong(f"WORKERS must be a whole number from 1 to {WORKERS_MOST}, not {said!r}.")
+    worker = next(process for process in PROCESSES if process.name == "worker")
+    return [*PROCESSES, *(replace(worker, name=f"worker-{number}") for number in range(2, int(said) + 1))]
+
 
 _GROUPS: dict[str, Callable[[Process, Installation], dict[str, str]]] = {
     "listen": lambda p, i: {f"{p.owner.upper()}_LISTEN": i.address(p.owner)},

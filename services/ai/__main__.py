@@ -33,7 +33,8 @@ def build(environment: Environment) -> Built:
     database, sweep = Database(config.service.database_url), Database(config.service.sweep_url, pool_size=2)
     closing.callback(database.close)
     closing.callback(sweep.close)
-    calls = Calls(database, _objects(config), _providers(config, closing), SystemClock())
+    providers = _providers(config, closing)
+    calls = Calls(database, _objects(config), providers, SystemClock(), lease_s=config.call_lease_s)
     add = ai_service_pb2_grpc.add_AiServiceServicer_to_server
     own = Offer("igny8.ai.v1.AiService", add, AiServicer(database, calls))
     return Built(config.service, [own, *service.common_offers(sweep=sweep, database=database)], closing.close)

@@ -13,6 +13,8 @@
 | AI_EMBEDDING_BASE_URL  | its server; AI_BASE_URL when not set                                            |
 | AI_EMBEDDING_API_KEY   | its key; AI_API_KEY when not set and the server is the same                     |
 | AI_TIMEOUT_S           | seconds that one call to a provider may take, 1 to 170; 150 when not set        |
+| AI_CALL_LEASE_S        | seconds after which a call that nobody ended is made again by whoever asks;     |
+|                        | 50 more than AI_TIMEOUT_S when not set, and at least 5 more                     |
 
 A server or a key without any model is half a setting, and refused: nobody should believe that a model writes when the
 offline provider does.
@@ -27,6 +29,7 @@ from chassis.service import ServiceConfig
 
 THREADS = 256  # a waiting call costs a thread and little else: measured, 200 of them in 50 MB
 TIMEOUT_S = 150
+LEASE_BEYOND_S, LEASE_BEYOND_LEAST_S = 50, 5  # to close the record in, through a database's restart
 OPENAI_URL = "https://api.openai.com/v1"
 _HEADER_TEXT = re.compile(r"[\x21-\x7e]+\Z")
 _WEB_ADDRESS = re.compile(r"https?://[^\s/]+", re.IGNORECASE)
@@ -51,7 +54,10 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class AiConfig:
-    """Settings of the ai service; a model that is None is the offline provider's work."""
+    """Settings of the ai service; a model that is None is the offline provider's work.
+
+    A record in flight for longer than `call_lease_s` belongs to a process that died.
+    """
 
     service: ServiceConfig
     objects_url: str
@@ -59,6 +65,7 @@ class AiConfig:
     image: Endpoint | None
     embedding: Endpoint | None
     timeout_s: int
+    call_lease_s: int
 
     @classmethod
     def read(cls, environment: Environment) -> "AiConfig":
@@ -68,13 +75,17 @@ class AiConfig:
             ConfigurationError: naming every variable that is missing or wrong.
         """
         text, image, embedding = (_endpoint(environment, kind) for kind in ("", "IMAGE_", "EMBEDDING_"))
+        timeout_s = environment.integer("AI_TIMEOUT_S", TIMEOUT_S, least=1, most=170)
         config = cls(
             service=ServiceConfig.read("ai", environment, threads=THREADS),
             objects_url=environment.text("OBJECTS_URL"),
             text=text,
             image=image,
             embedding=embedding,
-            timeout_s=environment.integer("AI_TIMEOUT_S", TIMEOUT_S, least=1, most=170),
+            timeout_s=timeout_s,
+            call_lease_s=environment.integer(
+                "AI_CALL_LEASE_S", timeout_s + LEASE_BEYOND_S, least=timeout_s + LEASE_BEYOND_LEAST_S, most=3600
+            ),
         )
         if not (text or image or embedding) and (_set(environment, "AI_BASE_URL") or _set(environment, "AI_API_KEY")):
             environment.text("AI_MODEL")

@@ -13,7 +13,6 @@ from typing import Any
 
 from services.ai.errors import AnswerMalformed, AnswerTruncated, ProviderRefused
 
-IN_FLIGHT_S = 200  # longer than a provider may take: a record in flight for longer belongs to a process that died
 ANSWER_CHARS_MAX = 1_000_000  # four times the longest answer that may be asked for, in characters
 DEPTH_MAX = 64  # of JSON; what goes deeper overflows somebody's stack
 

@@ -12,11 +12,9 @@ from sqlalchemy.dialects.postgresql import insert
 from chassis.database import Transaction
 from chassis.ids import new_id
 from chassis.tenancy import table_of
-from services.ai.domain import IN_FLIGHT_S
 from services.ai.models import AiCall, AiModel, PromptOverride
 
 call, model, override = table_of(AiCall), table_of(AiModel), table_of(PromptOverride)
-_LEASE = sa.func.now() + sa.func.make_interval(0, 0, 0, 0, 0, 0, IN_FLIGHT_S)
 
 
 @dataclass(frozen=True)
@@ -27,20 +25,21 @@ class Held:
     lease_until: datetime
 
 
-def open_record(tx: Transaction, request_id: str, values: Mapping[str, Any]) -> Held | None:
+def open_record(tx: Transaction, request_id: str, values: Mapping[str, Any], lease_s: float) -> Held | None:
     """Insert a call's record as in flight, or take over one of the same digest whose process died.
 
     Returns:
         What was opened, or None when the request id is taken: another process has it, it has ended, or it asks
         something else.
     """
+    until = sa.func.now() + sa.func.make_interval(0, 0, 0, 0, 0, 0, lease_s)
     row = {
         "account_id": tx.tenant.account_id,
         "site_id": tx.tenant.site_id,
         "id": new_id(),
         "request_id": request_id,
         "status": "in_flight",
-        "lease_until": _LEASE,
+        "lease_until": until,
         **values,
     }
     statement = insert(call).values(row)
@@ -51,7 +50,7 @@ def open_record(tx: Transaction, request_id: str, values: Mapping[str, Any]) -> 
         call.c.site_id == tx.tenant.site_id,  # or the policies would make an error of another site's request id
     )
     taken = statement.on_conflict_do_update(
-        index_elements=["account_id", "request_id"], set_={"lease_until": _LEASE}, where=abandoned
+        index_elements=["account_id", "request_id"], set_={"lease_until": until}, where=abandoned
     )
     opened = tx.one(taken.returning(call.c.id, call.c.lease_until))
     return Held(opened.id, opened.lease_until) if opened else None

@@ -41,7 +41,8 @@ def build(environment: Environment) -> Built:
     place = SitesPlace(SiteStore(config.sites_root), str(config.sites_root), config.sites_base_url)
     destinations = Destinations(OutboundClient(allow_loopback=config.allow_loopback), config.vault, place)
     remote = Remote("writer", config.writer_address, Issuer("integration", config.passport_key))
-    publish = publishing.PublishContent(database, Writer(remote), destinations, store_at(config.objects_url), clock)
+    objects, lease_s = store_at(config.objects_url), config.publication_lease_s
+    publish = publishing.PublishContent(database, Writer(remote), destinations, objects, clock, lease_s=lease_s)
     own = Offer(
         "igny8.integration.v1.IntegrationService",
         integration_service_pb2_grpc.add_IntegrationServiceServicer_to_server,

@@ -9,6 +9,7 @@
 | SITES_ROOT              | the folder that built-in sites are written to                                            |
 | SITES_BASE_URL          | where they are seen: "https://sites.example", without a path                             |
 | OUTBOUND_ALLOW_LOOPBACK | development only: users' addresses may be this machine's own                             |
+| PUBLICATION_LEASE_S     | seconds after which a publication that nobody ended is taken up by whoever asks for it: 60 |
 | SITES_LISTEN            | where `python -m services.integration sites` serves them: "127.0.0.1:8090"                |
 """
 
@@ -21,6 +22,7 @@ from chassis.secrets import Vault
 from chassis.service import ServiceConfig
 
 THREADS = 32  # a publication waits for somebody's website most of its time
+LEASE_S = 60
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class IntegrationConfig:
     sites_root: Path
     sites_base_url: str
     allow_loopback: bool
+    publication_lease_s: int
 
     @classmethod
     def read(cls, environment: Environment) -> "IntegrationConfig":
@@ -47,6 +50,7 @@ class IntegrationConfig:
         names = ("PASSPORT_KEY", "WRITER_ADDRESS", "SECRETS_KEYS", "OBJECTS_URL", "SITES_ROOT", "SITES_BASE_URL")
         values = {name: environment.text(name) for name in names}
         allow_loopback = environment.flag("OUTBOUND_ALLOW_LOOPBACK")
+        publication_lease_s = environment.integer("PUBLICATION_LEASE_S", LEASE_S, least=1, most=3600)
         environment.done()
         return cls(
             service=service,
@@ -57,6 +61,7 @@ class IntegrationConfig:
             sites_root=Path(values["SITES_ROOT"]),
             sites_base_url=_origin(values["SITES_BASE_URL"]),
             allow_loopback=allow_loopback,
+            publication_lease_s=publication_lease_s,
         )
 
 

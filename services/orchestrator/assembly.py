@@ -12,6 +12,7 @@ from chassis.service import Built
 from services.orchestrator.bells import Bells, celery_app
 from services.orchestrator.clients import Peers
 from services.orchestrator.config import OrchestratorConfig
+from services.orchestrator.leases import lease_s
 from services.orchestrator.passports import SiteBook
 from services.orchestrator.scribe import Scribe
 from services.orchestrator.servicer import OrchestratorServicer
@@ -24,6 +25,7 @@ def assemble(environment: Environment) -> Built:
     Raises:
         ConfigurationError: the environment is incomplete.
     """
+    lease = lease_s(environment)
     config = OrchestratorConfig.read(environment)
     database, rounds = Database(config.service.database_url), Database(config.service.sweep_url, pool_size=4)
     peers = Peers(config.addresses, Issuer("orchestrator", config.passport_key))
@@ -33,7 +35,7 @@ def assemble(environment: Environment) -> Built:
     own = Offer("igny8.orchestrator.v1.OrchestratorService", add, servicer)
     loops = [
         Loop("sweeper", SWEEP_S, lambda: sweep(rounds, bells)),
-        Loop("relay", RELAY_S, Relay(rounds, peers).round),
+        Loop("relay", RELAY_S, Relay(rounds, peers, lease_s=lease).round),
         Loop("scribe", SCRIBE_S, Scribe(rounds, config.runs_dir, config.mirror_dir).round),
     ]
 

@@ -18,7 +18,7 @@ from chassis.passport import Passport
 from services.orchestrator import clients
 from services.orchestrator.bells import Bells
 from services.orchestrator.clients import Peers
-from services.orchestrator.domain.stages import LANES
+from services.orchestrator.domain.stages import LANES, LEASE_S
 from services.orchestrator.engine import claims
 from services.orchestrator.leases import Lease
 from services.orchestrator.passports import of_run
@@ -93,10 +93,14 @@ class Relay:
         database: under the sweep role; a lease in it keeps one relay at work however many replicas there are.
         peers: the other services.
         clock: for how long a fact is put off.
+        lease_s: seconds that the lease is taken for.
     """
 
-    def __init__(self, database: Database, peers: Peers, clock: Clock | None = None) -> None:
-        self._lease, self._peers, self._clock = Lease(database, "relay"), peers, clock or SystemClock()
+    def __init__(
+        self, database: Database, peers: Peers, clock: Clock | None = None, *, lease_s: float = LEASE_S
+    ) -> None:
+        self._lease = Lease(database, "relay", lease_s=lease_s)
+        self._peers, self._clock = peers, clock or SystemClock()
         self._put_off: dict[str, tuple[int, float]] = {}  # by a fact's id: failures, and when to try again
 
     def round(self) -> None:

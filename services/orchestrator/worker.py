@@ -53,15 +53,18 @@ async def _drain(lane: str) -> None:
     from services.orchestrator.config import OrchestratorConfig  # noqa: PLC0415 - see above
     from services.orchestrator.engine.carry import Carrier  # noqa: PLC0415 - see above
     from services.orchestrator.engine.drain import Drain, jitter  # noqa: PLC0415 - see above
+    from services.orchestrator.leases import lease_s  # noqa: PLC0415 - see above
     from services.orchestrator.passports import SiteBook  # noqa: PLC0415 - see above
 
-    config = OrchestratorConfig.read(Environment())
+    environment = Environment()
+    lease = lease_s(environment)
+    config = OrchestratorConfig.read(environment)
     database = Database(config.service.sweep_url, pool_size=4)
     peers = AsyncPeers(config.addresses, Issuer("orchestrator", config.passport_key))
     try:
         carrier = Carrier(database, peers, SiteBook(), jitter())
         bells = Bells(database, celery_app(config.redis_url))
-        await Drain(database, carrier, bells, lane, stopping=_stopping.is_set).run()
+        await Drain(database, carrier, bells, lane, stopping=_stopping.is_set, lease_s=lease).run()
     finally:
         await peers.close()
         database.close()

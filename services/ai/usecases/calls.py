@@ -88,10 +88,14 @@ class Calls:
         objects: where pictures go.
         providers: who answers.
         clock: measures how long a call took.
+        lease_s: seconds after which a call that nobody ended is made again by whoever asks for it.
     """
 
-    def __init__(self, database: Database, objects: ObjectStore, providers: Providers, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, objects: ObjectStore, providers: Providers, clock: Clock, *, lease_s: float
+    ) -> None:
         self._database, self._objects, self._providers, self._clock = database, objects, providers, clock
+        self._lease_s = lease_s
 
     def complete(self, tenant: Tenant, request_id: str, job: TextJob) -> Answer:
         """Have a model write.
@@ -157,7 +161,7 @@ class Calls:
         digest = request_digest(template, asked)
         values = {"digest": digest, "template": template, "request": dict(asked)}
         with self._database.transaction(tenant) as tx:
-            held = repository.open_record(tx, request_id, values)
+            held = repository.open_record(tx, request_id, values, self._lease_s)
             known = None if held else repository.read_record(tx, request_id)
         if held is None:
             return _known(known, digest)

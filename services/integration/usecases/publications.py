@@ -20,12 +20,12 @@ from chassis.ids import new_id
 from chassis.tenancy import Tenant
 from services.integration import domain, repository
 from services.integration.adapters.base import DestinationError, Published, TransientDestinationError
+from services.integration.config import LEASE_S
 from services.integration.domain import Connection, Content
 from services.integration.errors import PublicationBusy
 from services.integration.repository import Event, Standing
 
 log = logging.getLogger(__name__)
-LEASE_S = 60.0
 _BUSY_RETRY_S_MAX = 5.0
 
 

@@ -22,6 +22,7 @@ from services.integration.adapters.base import (
     TransientDestinationError,
 )
 from services.integration.clients import Candidate, Writer
+from services.integration.config import LEASE_S
 from services.integration.destinations import Destinations
 from services.integration.domain import Connection, Content, Picture
 from services.integration.errors import (
@@ -32,7 +33,7 @@ from services.integration.errors import (
     SectorGone,
 )
 from services.integration.usecases import publications
-from services.integration.usecases.publications import LEASE_S, Claim, Settled
+from services.integration.usecases.publications import Claim, Settled
 
 FUNCTION = "publish_content"
 NOTHING_CONNECTED = "no destination is connected; connect one under Integrations"

@@ -7,7 +7,7 @@ from typing import Literal
 from services.orchestrator.errors import UnknownFunction
 
 LEASE_S = 15  # a worker that says nothing for so long has died; its steps are claimed again
-RENEW_S = 5
+RENEWALS = 3  # of a lease, while its holder works: one that comes late loses nothing
 
 Lane = Literal["local", "text", "image", "publish", "sync", "maintenance"]
 LANES: tuple[Lane, ...] = ("local", "text", "image", "publish", "sync", "maintenance")

@@ -87,18 +87,18 @@ class Held:
         return f"{self.id}:{self.reservation}"
 
 
-def claim(database: Database, lane: str, count: int) -> list[Held]:
+def claim(database: Database, lane: str, count: int, *, lease_s: float = LEASE_S) -> list[Held]:
     """Claim steps of a lane that are due, at most `count`."""
     with database.untenanted() as connection:
-        rows = connection.execute(_CLAIM, {"lane": lane, "count": count, "lease": LEASE_S}).mappings().all()
+        rows = connection.execute(_CLAIM, {"lane": lane, "count": count, "lease": lease_s}).mappings().all()
     return [_held(row) for row in rows]
 
 
-def renew(database: Database, held: Sequence[Held]) -> None:
+def renew(database: Database, held: Sequence[Held], *, lease_s: float = LEASE_S) -> None:
     """Keep the leases of steps; one that was lost is not taken back."""
     ids, fences = [step.id for step in held], [step.fence for step in held]
     with database.untenanted() as connection:
-        connection.execute(_RENEW, {"ids": ids, "fences": fences, "lease": LEASE_S})
+        connection.execute(_RENEW, {"ids": ids, "fences": fences, "lease": lease_s})
 
 
 def due_lanes(database: Database, lanes: Sequence[str], *, late_s: float = 0.0) -> list[str]:

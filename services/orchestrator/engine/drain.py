@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from chassis.database import Database
 from services.orchestrator.bells import Bells
-from services.orchestrator.domain.stages import LANES, RENEW_S
+from services.orchestrator.domain.stages import LANES, LEASE_S, RENEWALS
 from services.orchestrator.engine import claims
 from services.orchestrator.engine.carry import Carrier
 from services.orchestrator.engine.claims import Held
@@ -40,6 +40,7 @@ class Drain:
         lane: which lane.
         stopping: whether the worker is to end: what is under way is carried on, and nothing else is claimed.
         looked: when other lanes were last looked at, by the monotonic clock.
+        lease_s: seconds that a step is claimed for at a time.
     """
 
     database: Database
@@ -48,6 +49,7 @@ class Drain:
     lane: str
     stopping: Callable[[], bool] = lambda: False
     looked: float = 0.0
+    lease_s: float = LEASE_S
 
     async def run(self) -> None:
         """Carry steps until the lane has been empty for a while or the minute is over; then ring if work is left."""
@@ -83,7 +85,9 @@ class Drain:
 
     async def _claim_lane(self, lane: str, carried: Carried) -> list[Held]:
         room = AT_ONCE[lane] - sum(held.lane == lane for held in carried.values())
-        return await asyncio.to_thread(claims.claim, self.database, lane, room) if room > 0 else []
+        if room <= 0:
+            return []
+        return await asyncio.to_thread(claims.claim, self.database, lane, room, lease_s=self.lease_s)
 
     async def _neglected(self) -> list[str]:
         if time.monotonic() - self.looked < NEGLECTED_S:
@@ -112,9 +116,9 @@ class Drain:
 
     async def _renew(self, carried: Carried) -> None:
         while True:
-            await asyncio.sleep(RENEW_S)
+            await asyncio.sleep(self.lease_s / RENEWALS)
             try:
-                await asyncio.to_thread(claims.renew, self.database, list(carried.values()))
+                await asyncio.to_thread(claims.renew, self.database, list(carried.values()), lease_s=self.lease_s)
             except sa.exc.SQLAlchemyError as error:
                 log.warning("leases could not be renewed: %s", error)
 

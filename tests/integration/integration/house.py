@@ -27,12 +27,12 @@ from chassis.testing.service import Caller, Running, a_passport, a_site, serving
 from services.integration.adapters.base import Destination, PublishableContent, Published
 from services.integration.adapters.sites import SitesPlace
 from services.integration.clients import Writer
+from services.integration.config import LEASE_S
 from services.integration.destinations import Destinations
 from services.integration.domain import Connection
 from services.integration.servicer import IntegrationServicer
 from services.integration.sites import SiteStore
 from services.integration.usecases import connecting, publishing
-from services.integration.usecases.publications import LEASE_S
 from tests.integration.integration.servicer import APPROVED, HeldWriter
 
 SITES_URL = "https://sites.example"

@@ -63,6 +63,12 @@ class TestEndpoints:
     def test_blanks_around_a_pasted_key_are_nothing(self) -> None:
         assert read(AI_MODEL="t", AI_API_KEY=" sk-1\n").text == Endpoint("t", OPENAI_URL, "sk-1")
 
+    @pytest.mark.parametrize(("settings", "lease_s"), [({}, 59), ({"AI_CALL_LEASE_S": "14"}, 14)])
+    def test_a_call_is_taken_over_later_than_its_provider_may_answer(
+        self, settings: dict[str, str], lease_s: int
+    ) -> None:
+        assert read(AI_TIMEOUT_S="9", **settings).call_lease_s == lease_s
+
     def test_secrets_are_not_shown(self) -> None:
         shown = repr(read(AI_MODEL="t", AI_BASE_URL="http://u:pass-canary@host/v1", AI_API_KEY="sk-canary"))
         assert "canary" not in shown
@@ -81,6 +87,7 @@ class TestMistakes:
             ({"AI_MODEL": "t", "AI_API_KEY": "sk-1 sk-2"}, "AI_API_KEY holds characters"),
             ({"AI_MODEL": "t", "AI_API_KEY": "„sk-1“"}, "AI_API_KEY holds characters"),
             ({"AI_TIMEOUT_S": "171"}, "AI_TIMEOUT_S must be a whole number from 1 to 170"),
+            ({"AI_TIMEOUT_S": "9", "AI_CALL_LEASE_S": "13"}, "AI_CALL_LEASE_S must be a whole number from 14 to 3600"),
         ],
     )
     def test_are_named_without_their_value(self, settings: dict[str, str], says: str) -> None:

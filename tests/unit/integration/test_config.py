@@ -27,6 +27,7 @@ class TestIntegrationConfig:
     def test_everything_is_read(self) -> None:
         config = IntegrationConfig.read(Environment(GOOD))
         assert (config.sites_base_url, config.allow_loopback) == ("https://sites.example", False)
+        assert config.publication_lease_s == 60
         assert config.sites_root == Path(GOOD["SITES_ROOT"])
         assert "a-private-key" not in repr(config)
 
