@@ -3,9 +3,9 @@
 import hashlib
 import re
 import secrets
-import zoneinfo
 from dataclasses import dataclass
-from functools import cache
+
+from chassis.clock import zone_named
 
 SECTORS_MAX = 5
 PASSWORD_LENGTHS = (10, 200)
@@ -77,7 +77,7 @@ def problem_with_name(name: str) -> str | None:
 
 def problem_with_time_zone(name: str) -> str | None:
     """Return what is wrong with a time zone, or None."""
-    return None if name in _time_zones() else "is not an IANA time zone; use one like Europe/Rome"
+    return None if zone_named(name) else "is not an IANA time zone; use one like Europe/Rome"
 
 
 def problem_with_country(code: str) -> str | None:
@@ -93,11 +93,6 @@ def problem_with_language(tag: str) -> str | None:
 def problem_with_email(text: str) -> str | None:
     """Return what is wrong with an e-mail address, or None."""
     return None if email_address(text) else "is not an e-mail address; use one like ada@example.com"
-
-
-@cache
-def _time_zones() -> frozenset[str]:
-    return frozenset(zoneinfo.available_timezones())
 
 
 @dataclass(frozen=True)
