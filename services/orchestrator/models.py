@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy import (
     BigInteger,
     Boolean,
+    Float,
     Index,
     Integer,
     Text,
@@ -70,7 +71,7 @@ class AutomationConfig(SiteRow, Editable, Base):
 
 
 class RunQuote(SiteRow, Base):
-    """What a run would do and cost, and the id it will have: starting twice with one quote starts one run."""
+    """What a run would do and cost, and the id it has or will have: starting twice with one quote starts one run."""
 
     __tablename__ = "run_quote"
 
@@ -81,6 +82,7 @@ class RunQuote(SiteRow, Base):
     expected_credits: Mapped[int] = mapped_column(BigInteger, nullable=False)
     limit_credits: Mapped[int] = mapped_column(BigInteger, nullable=False)
     expire_time: Mapped[datetime] = columns.instant()
+    resumes: Mapped[bool] = columns.flag(default=False)  # it is for what is left of a run that is there
 
 
 class Run(SiteRow, Editable, Base):
@@ -135,6 +137,7 @@ class RunStage(SiteRow, Base):
         UniqueConstraint("account_id", "run_id", "place"),
         tenancy.within_account("run", "run_id"),
         columns.one_of("state", "pending", "planning", "open", "closed"),
+        Index("run_stage_site_idx", "account_id", "site_id", "function", "id"),
     )
 
     run_id: Mapped[UUID] = mapped_column(Uuid, nullable=False)
@@ -151,6 +154,10 @@ class RunStage(SiteRow, Base):
     left_over: Mapped[int] = columns.whole()
     skip_reason: Mapped[str] = columns.text()
     waiting_at_start: Mapped[int] = columns.whole()
+    expected: Mapped[int] = columns.whole()  # items that its quote expected, until it is planned
+    quantity: Mapped[int] = columns.whole()  # what was done, in the unit of the function's price
+    pace_s: Mapped[float | None] = mapped_column(Float)  # seconds between two ends; before the first one a guess
+    counted_time: Mapped[datetime | None] = columns.instant_or_none()  # when an item ended, or the run went on
     start_time: Mapped[datetime | None] = columns.instant_or_none()
     end_time: Mapped[datetime | None] = columns.instant_or_none()
 

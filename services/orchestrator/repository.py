@@ -21,6 +21,7 @@ from services.orchestrator.models import AutomationConfig, Run, RunEvent, RunQuo
 
 run, stage, step = table_of(Run), table_of(RunStage), table_of(Step)
 event, quote, config = table_of(RunEvent), table_of(RunQuote), table_of(AutomationConfig)
+PACE_OVER = 100  # ends
 
 
 @dataclass(frozen=True)
@@ -130,6 +131,20 @@ def wake_steps(connection: sa.Connection, key: RunKey) -> None:
     """Make a run's waiting steps due now, so that a resume or a cancel does not wait for a backoff."""
     waiting = (*_of(step, key), step.c.status == "ready", step.c.due > sa.func.now())
     connection.execute(sa.update(step).where(*waiting).values(due=sa.func.now()))
+
+
+def counted() -> dict[str, sa.ColumnElement[Any]]:
+    """Return what the end of an item changes in its stage's pace: seconds between two ends, later ones weighing more.
+
+    The mean of all gaps until there are PACE_OVER of them, then a moving one: many steps are under way at once and end
+    in bursts, which a shorter memory would follow up and down. The database's clock, read under the run's lock.
+    """
+    ended = stage.c.succeeded + stage.c.failed + stage.c.cancelled + 1
+    now = sa.func.clock_timestamp()
+    gap = sa.extract("epoch", now - sa.func.coalesce(stage.c.counted_time, stage.c.start_time, now))
+    weight = 1.0 / sa.cast(sa.func.least(ended, PACE_OVER), sa.Float)
+    pace = sa.func.coalesce(stage.c.pace_s, 0.0) * (1.0 - weight) + sa.cast(gap, sa.Float) * weight
+    return {"pace_s": sa.func.greatest(pace, 0.0), "counted_time": now}
 
 
 def cancel_untouched_steps(connection: sa.Connection, key: RunKey) -> None:

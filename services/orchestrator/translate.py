@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -20,9 +20,10 @@ from services.orchestrator.domain.stages import function_named, functions_of
 IDEAS_DEFAULT, IDEAS_MIN, IDEAS_MAX = 3, 3, 7
 IMAGES_DEFAULT, IMAGES_MAX = 3, 5
 SUBJECTS_MAX = 5000  # the most that one stage of a run works on
+STAGES, CAP_MAX = 7, 100_000
 _BOUNDS = {
-    "max_clusters": (0, 100_000),
-    "max_articles": (0, 100_000),
+    "max_clusters": (0, CAP_MAX),
+    "max_articles": (0, CAP_MAX),
     "ideas_per_cluster": (IDEAS_MIN, IDEAS_MAX),
     "images_per_article": (0, IMAGES_MAX),
     "max_credits": (0, 10**12),
@@ -60,6 +61,7 @@ def plan(message: orchestrator_pb2.RunPlan, tenant: Tenant) -> Plan:
         max_clusters=message.max_clusters,
         max_articles=message.max_articles,
         max_credits=message.max_credits,
+        stage_caps={str(cap.stage): cap.max_items for cap in message.stage_caps},
         by_hand=by_hand,
         shown=json_format.MessageToDict(message, preserving_proto_field_name=True),
     )
@@ -136,10 +138,23 @@ def _check_bounds(message: orchestrator_pb2.RunPlan) -> None:
         for text in message.subject_ids
         if parse_id(text) is None
     ][:1]
+    wrong += _wrong_caps(message.stage_caps)
     if len(message.subject_ids) > SUBJECTS_MAX:
         wrong.append(Violation("plan.subject_ids", f"must not be more than {SUBJECTS_MAX}"))
     if wrong:
         raise InvalidArgument("; ".join(f"{v.field}: {v.description}" for v in wrong), violations=wrong)
+
+
+def _wrong_caps(caps: Sequence[orchestrator_pb2.StageCap]) -> Iterator[Violation]:
+    seen: set[int] = set()
+    for n, cap in enumerate(caps):
+        if not 1 <= cap.stage <= STAGES:
+            yield Violation(f"plan.stage_caps[{n}].stage", f"must be from 1 to {STAGES}")
+        elif cap.stage in seen:
+            yield Violation(f"plan.stage_caps[{n}].stage", f"stage {cap.stage} has a cap already")
+        if not 1 <= cap.max_items <= CAP_MAX:
+            yield Violation(f"plan.stage_caps[{n}].max_items", f"must be from 1 to {CAP_MAX:,}")
+        seen.add(cap.stage)
 
 
 def _own_options(message: orchestrator_pb2.RunPlan, tenant: Tenant) -> dict[str, Any]:

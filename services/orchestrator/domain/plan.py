@@ -19,6 +19,7 @@ class Plan:
         max_clusters: at most this many clusters get ideas; 0 for all.
         max_articles: at most this many articles are written; 0 for all.
         max_credits: the run may not cost more; 0 for no such cap.
+        stage_caps: at most this many items of a stage, by its number as text, as JSON has its keys.
         by_hand: whether it is one function that somebody asked for, and not an automation run.
         shown: the plan as it was asked for, for whoever looks at the run.
     """
@@ -29,6 +30,7 @@ class Plan:
     max_clusters: int = 0
     max_articles: int = 0
     max_credits: int = 0
+    stage_caps: Mapping[str, int] = field(default_factory=dict)
     by_hand: bool = False
     shown: Mapping[str, Any] = field(default_factory=dict)
 
@@ -57,12 +59,14 @@ class Plan:
         return ""
 
     def cap(self, function: str) -> int:
-        """Return how many items a function may be run on at most; 0 for all."""
+        """Return how many items a function may be run on at most; 0 for all. Of several caps the smallest counts."""
+        caps = (self._own_cap(function), self.stage_caps.get(str(FUNCTIONS[function].stage), 0))
+        return min((cap for cap in caps if cap), default=0)
+
+    def _own_cap(self, function: str) -> int:
         if function == "generate_ideas":
             return self.max_clusters
-        if function == "generate_content":
-            return self.max_articles
-        if function == "generate_image_prompts":
+        if function in {"generate_content", "generate_image_prompts"}:
             return self.max_articles
         if function == "generate_image":
             return self.max_articles * self.images_per_article

@@ -29,6 +29,7 @@ def succeed(database: Database, held: Held, credits: int) -> None:
         write(connection, held, status="succeeded", phase="done", credits=credits, error="", error_reason="")
         counts = {
             "succeeded": stage.c.succeeded + 1,
+            "quantity": stage.c.quantity + int(applied.get("actual_quantity", 0)),
             "credits": stage.c.credits + credits,
             "made": stage.c.made + len(made),
         }
@@ -189,7 +190,7 @@ def lock_run(connection: sa.Connection, held: Held) -> None:
 
 def _count(connection: sa.Connection, held: Held, values: Mapping[str, Any]) -> None:
     if held.function in FUNCTIONS:  # the step that plans a stage is not one of its items
-        connection.execute(sa.update(stage).where(*this_stage(held)).values(dict(values)))
+        connection.execute(sa.update(stage).where(*this_stage(held)).values({**values, **repository.counted()}))
 
 
 def _event(connection: sa.Connection, held: Held, kind: str, message: str, payload: Mapping[str, Any]) -> None:

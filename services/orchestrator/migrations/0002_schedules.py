@@ -58,6 +58,11 @@ def _runs() -> None:
     op.add_column(
         "run_stage", sa.Column("waiting_at_start", sa.BigInteger(), nullable=False, server_default=sa.text("0"))
     )
+    op.add_column("run_stage", sa.Column("expected", sa.BigInteger(), nullable=False, server_default=sa.text("0")))
+    op.add_column("run_stage", sa.Column("quantity", sa.BigInteger(), nullable=False, server_default=sa.text("0")))
+    op.add_column("run_stage", sa.Column("pace_s", sa.Float(), nullable=True))
+    op.add_column("run_stage", sa.Column("counted_time", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("run_quote", sa.Column("resumes", sa.Boolean(), nullable=False, server_default=sa.text("false")))
     op.add_column("step", sa.Column("error_kind", sa.Text(), nullable=False, server_default=""))
     op.add_column("step", sa.Column("batch", sa.Integer(), nullable=False, server_default="0"))
     op.add_column("step", sa.Column("replay_run_id", sa.Uuid(), nullable=True))
@@ -100,6 +105,12 @@ def _indexes() -> None:
         "step",
         ["account_id", "site_id", "id"],
         postgresql_where=sa.text("status = 'failed'"),
+        postgresql_concurrently=True,
+    )
+    op.create_index(
+        "run_stage_site_idx",
+        "run_stage",
+        ["account_id", "site_id", "function", "id"],
         postgresql_concurrently=True,
     )
     op.create_index(

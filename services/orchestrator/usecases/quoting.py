@@ -111,22 +111,23 @@ class _Coming:
         estimate: StageEstimate = rule(plan, found)
         return estimate
 
-    def _cluster_keywords(self, _: Plan, found: Selection) -> StageEstimate:
-        keywords = sum(item.expected_quantity for item in found.items)
+    def _cluster_keywords(self, plan: Plan, found: Selection) -> StageEstimate:
+        sectors = found.items[: plan.cap("cluster_keywords") or None]
+        keywords = sum(item.expected_quantity for item in sectors)
         self.clusters = -(-keywords // KEYWORDS_PER_CLUSTER)
-        return _found("cluster_keywords", found.items)
+        return _found("cluster_keywords", sectors)
 
     def _generate_ideas(self, plan: Plan, found: Selection) -> StageEstimate:
-        clusters = _capped(found.total + self.clusters, plan.max_clusters)
+        clusters = _capped(found.total + self.clusters, plan.cap("generate_ideas"))
         self.ideas = clusters * plan.ideas_per_cluster
         return StageEstimate("generate_ideas", clusters, self.ideas, self.ideas)
 
-    def _create_tasks(self, _: Plan, found: Selection) -> StageEstimate:
-        self.tasks = found.total + self.ideas
+    def _create_tasks(self, plan: Plan, found: Selection) -> StageEstimate:
+        self.tasks = _capped(found.total + self.ideas, plan.cap("create_tasks"))
         return StageEstimate("create_tasks", self.tasks, self.tasks, self.tasks)
 
     def _generate_content(self, plan: Plan, found: Selection) -> StageEstimate:
-        self.articles = _capped(found.total + self.tasks, plan.max_articles)
+        self.articles = _capped(found.total + self.tasks, plan.cap("generate_content"))
         known = found.items[: self.articles]
         new = self.articles - len(known)
         expected = sum(item.expected_quantity for item in known) + new * WORDS_EXPECTED
@@ -134,7 +135,8 @@ class _Coming:
         return StageEstimate("generate_content", self.articles, expected, limit)
 
     def _generate_image_prompts(self, plan: Plan, found: Selection) -> StageEstimate:
-        contents = _capped(found.total + self.articles, plan.max_articles) if plan.images_per_article else 0
+        cap = plan.cap("generate_image_prompts")
+        contents = _capped(found.total + self.articles, cap) if plan.images_per_article else 0
         self.images = contents * plan.images_per_article
         return StageEstimate("generate_image_prompts", contents, self.images, self.images)
 
@@ -142,12 +144,12 @@ class _Coming:
         images = _capped(found.total + self.images, plan.cap("generate_image"))
         return StageEstimate("generate_image", images, images, images)
 
-    def _approve_content(self, _: Plan, found: Selection) -> StageEstimate:
-        contents = found.total + self.articles
+    def _approve_content(self, plan: Plan, found: Selection) -> StageEstimate:
+        contents = _capped(found.total + self.articles, plan.cap("approve_content"))
         return StageEstimate("approve_content", contents, contents, contents)
 
-    def _publish_content(self, _: Plan, found: Selection) -> StageEstimate:
-        contents = found.total + self.articles
+    def _publish_content(self, plan: Plan, found: Selection) -> StageEstimate:
+        contents = _capped(found.total + self.articles, plan.cap("publish_content"))
         return StageEstimate("publish_content", contents, contents, contents)
 
 

@@ -34,6 +34,20 @@ class TestAutomationRun:
         assert after.held == 0
         assert owner.ledger().ok, owner.ledger().differences
 
+    def test_caps_of_stages_hold_in_the_quote_and_in_the_run(self, owner: Owner) -> None:
+        owner.add_keywords()
+        most = {2: 2, 3: 3, 4: 1, 6: 1}
+        caps = [orchestrator_pb2.StageCap(stage=stage, max_items=count) for stage, count in most.items()]
+        quote = owner.quote(stages=[1, 2, 3, 4, 5, 6], stage_caps=caps)
+        assert {line.stage: line.items for line in quote.lines} == {1: 1, 5: 1, **most}
+        run = owner.start(quote.id)
+        owner.house.work()
+        done = owner.read(run.id)
+        assert {stage.stage: stage.succeeded for stage in done.stages} == {1: 1, 5: 1, **most}
+        assert done.stages[1].left > 0
+        assert done.stages[1].partial
+        assert done.captured_credits <= quote.limit_credits
+
     def test_the_same_quote_starts_one_run(self, owner: Owner) -> None:
         owner.add_keywords()
         quote = owner.quote(**CAPS)

@@ -2,6 +2,7 @@
 
 import random
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -141,9 +142,9 @@ class TestFunctionsOf:
         assert [violation.field for violation in failed.value.violations] == ["plan.stages"]
 
 
-def a_plan(*functions: str, max_clusters: int = 0, max_articles: int = 0, images: int = 3) -> Plan:
+def a_plan(*functions: str, max_articles: int = 0, images: int = 3, **more: Any) -> Plan:
     options = {"ideas_per_cluster": 3, "images_per_article": images}
-    return Plan(functions or AUTOMATION, options=options, max_clusters=max_clusters, max_articles=max_articles)
+    return Plan(functions or AUTOMATION, options=options, max_articles=max_articles, **more)
 
 
 class TestPlan:
@@ -161,6 +162,21 @@ class TestPlan:
     )
     def test_caps(self, function: str, cap: int) -> None:
         assert a_plan(max_clusters=5, max_articles=4, images=2).cap(function) == cap
+
+    @pytest.mark.parametrize(
+        ("function", "cap"),
+        [
+            ("cluster_keywords", 2),
+            ("create_tasks", 0),
+            ("generate_content", 4),
+            ("generate_image", 6),
+            ("approve_content", 7),
+            ("publish_content", 7),
+        ],
+    )
+    def test_of_several_caps_the_smallest_counts(self, function: str, cap: int) -> None:
+        plan = a_plan(max_articles=4, images=2, stage_caps={"1": 2, "4": 9, "6": 6, "7": 7})
+        assert plan.cap(function) == cap
 
     @pytest.mark.parametrize("function", AUTOMATION)
     def test_without_caps_everything_is_done(self, function: str) -> None:

@@ -17,7 +17,7 @@ from chassis.testing.service import a_site
 from services.orchestrator import translate
 from services.orchestrator.usecases.running import plan_from_json
 
-RunPlan = orchestrator_pb2.RunPlan
+RunPlan, StageCap = orchestrator_pb2.RunPlan, orchestrator_pb2.StageCap
 TENANT = Tenant(new_id(), a_site())
 
 
@@ -53,9 +53,29 @@ class TestPlan:
         )
 
     def test_it_survives_being_stored(self) -> None:
-        made = translate.plan(RunPlan(stages=[4], max_credits=10**12, images_per_article=0), TENANT)
+        caps = [StageCap(stage=4, max_items=2), StageCap(stage=6, max_items=100_000)]
+        made = translate.plan(
+            RunPlan(stages=[4], max_credits=10**12, images_per_article=0, stage_caps=caps),
+            TENANT,
+        )
         stored = json.loads(json.dumps({**made.__dict__}))
         assert plan_from_json(stored) == made
+
+    @pytest.mark.parametrize(
+        ("caps", "fields"),
+        [
+            ([(0, 1)], ["plan.stage_caps[0].stage"]),
+            ([(7, 1), (8, 1)], ["plan.stage_caps[1].stage"]),
+            ([(1, 0), (2, -1)], ["plan.stage_caps[0].max_items", "plan.stage_caps[1].max_items"]),
+            ([(1, 100_001)], ["plan.stage_caps[0].max_items"]),
+            ([(4, 1), (4, 2)], ["plan.stage_caps[1].stage"]),
+            ([(9, 0)], ["plan.stage_caps[0].stage", "plan.stage_caps[0].max_items"]),
+        ],
+    )
+    def test_every_cap_that_is_wrong_is_named(self, caps: list[tuple[int, int]], fields: list[str]) -> None:
+        with pytest.raises(InvalidArgument) as failed:
+            translate.plan(RunPlan(stage_caps=[StageCap(stage=s, max_items=m) for s, m in caps]), TENANT)
+        assert [violation.field for violation in failed.value.violations] == fields
 
     @pytest.mark.parametrize(
         ("field", "value", "is_fine"),
