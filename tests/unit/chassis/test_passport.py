@@ -2,6 +2,7 @@
 
 import time
 from base64 import b64decode, b64encode
+from dataclasses import replace
 from typing import Any
 
 import jwt
@@ -40,6 +41,32 @@ def claims(**changes: Any) -> dict[str, Any]:
 
 def sign(body: dict[str, Any], key: str = PRIVATE) -> str:
     return jwt.encode(body, Ed25519PrivateKey.from_private_bytes(b64decode(key)), algorithm="EdDSA")
+
+
+class TestMint:
+    def test_the_same_passport_has_the_same_token_for_half_its_life(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        issuer = Issuer("gateway", PRIVATE)
+        first, began = issuer.mint(PASSPORT, "planner"), time.time()
+        monkeypatch.setattr("chassis.passport.time.time", lambda: began + LIFETIME_S / 2 - 2)
+        assert issuer.mint(PASSPORT, "planner") == first
+        monkeypatch.setattr("chassis.passport.time.time", lambda: began + LIFETIME_S / 2 + 1)
+        assert issuer.mint(PASSPORT, "planner") != first
+
+    @pytest.mark.parametrize(
+        ("passport", "audience", "lifetime_s"),
+        [
+            (PASSPORT, "writer", LIFETIME_S),
+            (PASSPORT, "planner", 10),
+            (replace(PASSPORT, scopes=frozenset({"read"})), "planner", LIFETIME_S),
+            (replace(PASSPORT, site=replace(SITE, name="Renamed")), "planner", LIFETIME_S),
+            (replace(PASSPORT, account_id=new_id()), "planner", LIFETIME_S),
+            (replace(PASSPORT, actor_id="u2"), "planner", LIFETIME_S),
+        ],
+    )
+    def test_anything_else_has_another(self, passport: Passport, audience: str, lifetime_s: int) -> None:
+        issuer = Issuer("gateway", PRIVATE)
+        first = issuer.mint(PASSPORT, "planner")
+        assert issuer.mint(passport, audience, lifetime_s=lifetime_s) != first
 
 
 class TestVerify:
