@@ -136,9 +136,9 @@ class Resource:
         """Return the List method; `response` is what it answers with."""
         return methods.list_(self, response)
 
-    def update(self, message: type[Message]) -> methods.Method:
-        """Return the Update method."""
-        return methods.update(self, message)
+    def update(self, message: type[Message], then: methods.Then | None = None) -> methods.Method:
+        """Return the Update method; `then` is what follows a change, in its transaction."""
+        return methods.update(self, message, then)
 
     def delete(self, message: type[Message]) -> methods.Method:
         """Return the Delete method, which hides the row."""

@@ -1,7 +1,7 @@
 """The five standard methods over any declared resource, as one reads them in the AIPs (131 to 135, 148, 164)."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, cast
 from uuid import UUID
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from google.protobuf.message import Message
 
 from chassis import call, paging
-from chassis.database import Database
+from chassis.database import Database, Transaction
 from chassis.errors import Aborted, AlreadyExists, InvalidArgument, NotFound
 from chassis.filters import AllOf, AnyOf, Comparison, Expression, Not, parse_filter
 from chassis.ids import require_id
@@ -30,6 +30,9 @@ class HasDatabase(Protocol):
 
 Method = Any
 """A function of (servicer, request, context); each generated base class has its own types for the last two."""
+
+Then = Callable[[Transaction, Mapping[str, Any]], None]
+"""What follows a change, in its transaction; called with the columns that were changed."""
 
 
 def snake(name: str) -> str:
@@ -72,14 +75,14 @@ def list_(resource: "Resource", response: type[Message]) -> Method:
     return method
 
 
-def update(resource: "Resource", message: type[Message]) -> Method:
+def update(resource: "Resource", message: type[Message], then: Then | None = None) -> Method:
     """Change some fields of one row."""
 
     def method(self: HasDatabase, request: Any, context: Any) -> Any:  # noqa: ARG001 - gRPC passes a context
         given = getattr(request, resource.singular)
         values = resource.changes(given, request.update_mask.paths)
         row_id = require_id(f"{resource.singular}.id", given.id)
-        return to_message(message, _write(self.database, resource, row_id, values, given.etag))
+        return to_message(message, _write(self.database, resource, row_id, values, given.etag, then=then))
 
     return method
 
@@ -207,6 +210,7 @@ def _write(
     etag: str,
     *,
     hidden: bool = False,
+    then: Then | None = None,
 ) -> sa.RowMapping:
     table = resource.table
     stamps = {"revision": table.c.revision + 1, "update_time": sa.func.now()} if "revision" in table.c else {}
@@ -218,6 +222,8 @@ def _write(
     with database.transaction(call.tenant()) as transaction, _named_conflicts(resource):
         if transaction.execute(statement).rowcount == 0:
             _missing_or_changed(resource, transaction.connection, row_id, hidden=hidden)
+        if then is not None:
+            then(transaction, values)
         return transaction.execute(_select(resource).where(table.c.id == row_id)).mappings().one()
 
 

@@ -15,7 +15,7 @@ from services.identity import resources, translate
 from services.identity.security import Security
 from services.identity.usecases import accounts, keys, principals, sessions, sites
 
-_update_account = resources.ACCOUNT.update(pb.Account)
+_update_account = resources.ACCOUNT.update(pb.Account, accounts.tell_change)
 _update_site = resources.SITE.update(pb.Site)
 
 
@@ -77,7 +77,9 @@ class IdentityServicer(identity_service_pb2_grpc.IdentityServiceServicer):
         account_id = require_id("account_id", request.account_id)
         site_id = require_id("site_id", request.site_id) if request.site_id else None
         resolved = principals.resolve_site(self.database, account_id, site_id)
-        return rpc.ResolveSiteResponse(site=translate.site_claims(resolved) if resolved else None)
+        if resolved is None:
+            return rpc.ResolveSiteResponse()
+        return rpc.ResolveSiteResponse(site=translate.site_claims(resolved), time_zone=resolved.time_zone)
 
     def GetAccount(self, request: rpc.GetAccountRequest, context: grpc.ServicerContext) -> pb.Account:
         """Read the caller's account."""

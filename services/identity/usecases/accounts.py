@@ -1,6 +1,6 @@
 """Opening an account, and the plan it is on."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -32,6 +32,12 @@ class NewAccount:
     time_zone: str = "UTC"
     country: str = ""
     request_id: str = ""
+
+
+def tell_change(transaction: Transaction, changes: Mapping[str, Any]) -> None:
+    """Tell the other services what they go by of an account that was changed: its time zone."""
+    if "time_zone" in changes:
+        transaction.emit("identity.account_changed", {"time_zone": changes["time_zone"]})
 
 
 def sign_up(database: Database, security: Security, asked: NewAccount) -> tuple[sa.Row[Any], IssuedSession]:

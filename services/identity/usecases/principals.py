@@ -29,11 +29,12 @@ class Principal:
 
 @dataclass(frozen=True)
 class ResolvedSite:
-    """A site with its industry and its working sectors."""
+    """A site with its industry and its working sectors; `time_zone` is its account's."""
 
     site: sa.Row[Any]
     industry_name: str
     sectors: Sequence[sa.Row[Any]]
+    time_zone: str
 
 
 def authenticate(database: Database, security: Security, credential: str, acting_for: UUID | None) -> Principal:
@@ -76,7 +77,9 @@ def resolve_site(database: Database, account_id: UUID, site_id: UUID | None) -> 
             raise NotFound.row("site", site_id)
         industry = repository.get_industry(transaction, site.industry_id)
         name = industry.name if industry else ""
-        return ResolvedSite(site, name, repository.working_sectors(transaction, site_id))
+        account = repository.get_account(transaction)
+        zone = account.time_zone if account else ""
+        return ResolvedSite(site, name, repository.working_sectors(transaction, site_id), zone)
 
 
 def _person(database: Database, security: Security, token: str) -> Principal:

@@ -31,6 +31,13 @@ def resolve(identity: Identity, caller: Caller, site_id: str) -> identity_pb2.Si
     return claims
 
 
+def facts(identity: Identity, caller: Caller) -> list[events_pb2.Event]:
+    """Return what waits to be told of the caller's account."""
+    stub = events_service_pb2_grpc.OutboxServiceStub(identity.running.channel)
+    page = identity.running.caller().call(stub.PullEvents, events_service_pb2.PullEventsRequest(limit=1000))
+    return [event for event in page.events if event.account_id == str(caller.passport.account_id)]
+
+
 class TestCatalogue:
     def test_has_industries_with_three_to_eight_sectors(self, identity: Identity, caller: Caller) -> None:
         industries = caller.call(identity.stub.ListIndustries, rpc.ListIndustriesRequest(page_size=1000)).industries
@@ -111,11 +118,9 @@ class TestLifeOfASite:
         site = identity.create_site(caller)
         caller.call(identity.stub.DeleteSite, rpc.DeleteSiteRequest(site_id=site.id, etag=site.etag))
         assert reason(caller, identity.stub.DeleteSite, rpc.DeleteSiteRequest(site_id=site.id)) == "NOT_FOUND"
-        stub = events_service_pb2_grpc.OutboxServiceStub(identity.running.channel)
-        events = (
-            identity.running.caller().call(stub.PullEvents, events_service_pb2.PullEventsRequest(limit=1000)).events
-        )
-        assert [event.kind for event in events if event.site_id == site.id] == ["identity.site_deleted"]
+        assert [event.kind for event in facts(identity, caller) if event.site_id == site.id] == [
+            "identity.site_deleted"
+        ]
         with pytest.raises(Fault, match="There is no site"):
             resolve(identity, caller, site.id)
         back = caller.call(identity.stub.UndeleteSite, rpc.UndeleteSiteRequest(site_id=site.id))
@@ -266,6 +271,17 @@ class TestAccount:
         assert (changed.name, changed.time_zone) == ("Renamed", "Asia/Karachi")
         wrong = rpc.UpdateAccountRequest(account=identity_pb2.Account(time_zone="Mars"))
         assert reason(caller, identity.stub.UpdateAccount, wrong) == "INVALID_ARGUMENT"
+
+    def test_a_changed_time_zone_is_resolved_with_its_sites_and_told_to_others(
+        self, identity: Identity, caller: Caller
+    ) -> None:
+        site = identity.create_site(caller)
+        for account in (identity_pb2.Account(time_zone="Asia/Karachi"), identity_pb2.Account(name="Renamed")):
+            caller.call(identity.stub.UpdateAccount, rpc.UpdateAccountRequest(account=account))
+        request = rpc.ResolveSiteRequest(account_id=str(caller.passport.account_id), site_id=site.id)
+        assert identity.edge().call(identity.stub.ResolveSite, request).time_zone == "Asia/Karachi"
+        told = [event for event in facts(identity, caller) if event.kind == "identity.account_changed"]
+        assert [event.payload_json for event in told] == ['{"time_zone": "Asia/Karachi"}']
 
 
 def dump(identity: Identity) -> str:
