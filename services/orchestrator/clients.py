@@ -69,6 +69,19 @@ class PricedQuote:
     limit_credits: int
 
 
+@dataclass(frozen=True)
+class ResolvedSite:
+    """An active site of an active account; no claim when only the account was asked about.
+
+    Args:
+        claim: what a passport says of it.
+        time_zone: its account's.
+    """
+
+    claim: SiteClaim | None
+    time_zone: str
+
+
 def select_work(
     owner: str, function: str, subject_ids: Sequence[str], limit: int, options: Mapping[str, Any]
 ) -> Call[Selection]:
@@ -199,8 +212,8 @@ def release(key: str) -> Call[None]:
     return Call("billing", _BILLING + "Release", request, billing_service_pb2.ReleaseResponse, _nothing)
 
 
-def resolve_site(account_id: UUID, site_id: UUID | None) -> Call[SiteClaim | None]:
-    """Ask identity whether account and site are active, and what a passport says of the site."""
+def resolve_site(account_id: UUID, site_id: UUID | None) -> Call[ResolvedSite]:
+    """Ask identity whether account and site are active, what a passport says of the site, and whose time it keeps."""
     request = identity_service_pb2.ResolveSiteRequest(
         account_id=str(account_id), site_id=str(site_id) if site_id else ""
     )
@@ -300,11 +313,11 @@ def _quote(quote: billing_pb2.Quote) -> PricedQuote:
     return PricedQuote(UUID(quote.id), lines, quote.expected_credits, quote.limit_credits)
 
 
-def _site(response: identity_service_pb2.ResolveSiteResponse) -> SiteClaim | None:
+def _site(response: identity_service_pb2.ResolveSiteResponse) -> ResolvedSite:
     if not response.HasField("site"):
-        return None
+        return ResolvedSite(None, "")
     site = response.site
-    return SiteClaim(
+    claim = SiteClaim(
         id=UUID(site.site_id),
         industry_id=UUID(site.industry_id),
         sectors=tuple(SectorClaim(UUID(s.sector_id), UUID(s.industry_sector_id), s.name) for s in site.sectors),
@@ -313,6 +326,7 @@ def _site(response: identity_service_pb2.ResolveSiteResponse) -> SiteClaim | Non
         language=site.language,
         industry=site.industry_name,
     )
+    return ResolvedSite(claim, response.time_zone)
 
 
 def _nothing(_: object) -> None:

@@ -6,10 +6,10 @@ from uuid import UUID
 
 from chassis.passport import Passport, SiteClaim
 from services.orchestrator import clients
-from services.orchestrator.clients import AsyncPeers, Peers
+from services.orchestrator.clients import AsyncPeers, Peers, ResolvedSite
 
 KEPT_S = 60.0
-_EDGE = Passport(frozenset({"edge"}))
+EDGE = Passport(frozenset({"edge"}))
 _SIZE_MAX = 10_000
 
 
@@ -23,7 +23,7 @@ class SiteBook:
     """Which sites are active, as identity said within the last minute."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[UUID, UUID | None], tuple[float, SiteClaim | None]] = {}
+        self._known: dict[tuple[UUID, UUID | None], tuple[float, ResolvedSite]] = {}
         self._lock = threading.Lock()
 
     def ask(self, peers: Peers, account_id: UUID, site_id: UUID | None) -> SiteClaim | None:
@@ -34,24 +34,28 @@ class SiteBook:
         """
         known = self._look(account_id, site_id)
         if known is not None:
-            return known[1]
-        return self._keep(account_id, site_id, peers.send(clients.resolve_site(account_id, site_id), _EDGE))
+            return known.claim
+        return self._keep(account_id, site_id, peers.send(clients.resolve_site(account_id, site_id), EDGE)).claim
 
     async def ask_async(self, peers: AsyncPeers, account_id: UUID, site_id: UUID | None) -> SiteClaim | None:
         """Return a site's claims, from an event loop; raises as `ask`."""
+        return (await self.resolve_async(peers, account_id, site_id)).claim
+
+    async def resolve_async(self, peers: AsyncPeers, account_id: UUID, site_id: UUID | None) -> ResolvedSite:
+        """Return a site's claims and time zone, from an event loop; raises as `ask`."""
         known = self._look(account_id, site_id)
         if known is not None:
-            return known[1]
-        return self._keep(account_id, site_id, await peers.send(clients.resolve_site(account_id, site_id), _EDGE))
+            return known
+        return self._keep(account_id, site_id, await peers.send(clients.resolve_site(account_id, site_id), EDGE))
 
-    def _look(self, account_id: UUID, site_id: UUID | None) -> tuple[float, SiteClaim | None] | None:
+    def _look(self, account_id: UUID, site_id: UUID | None) -> ResolvedSite | None:
         with self._lock:
             known = self._known.get((account_id, site_id))
-        return known if known is not None and known[0] > time.monotonic() else None
+        return known[1] if known is not None and known[0] > time.monotonic() else None
 
-    def _keep(self, account_id: UUID, site_id: UUID | None, claim: SiteClaim | None) -> SiteClaim | None:
+    def _keep(self, account_id: UUID, site_id: UUID | None, site: ResolvedSite) -> ResolvedSite:
         with self._lock:
             if len(self._known) > _SIZE_MAX:
                 self._known.clear()
-            self._known[(account_id, site_id)] = (time.monotonic() + KEPT_S, claim)
-        return claim
+            self._known[(account_id, site_id)] = (time.monotonic() + KEPT_S, site)
+        return site

@@ -180,18 +180,21 @@ def read_config(tx: Transaction, site_id: UUID) -> sa.Row[Any] | None:
     return tx.one(sa.select(config).where(config.c.site_id == site_id))
 
 
-def write_config(tx: Transaction, values: Mapping[str, Any], etag: str) -> sa.Row[Any] | None:
-    """Insert or change a site's settings; return None when the etag is not the row's.
+def lock_config(tx: Transaction) -> sa.Row[Any]:
+    """Return a site's settings and hold them until the transaction ends.
 
     Settings that nobody has changed have no row, and are read with the etag "0": revision 0 is what they start from.
     """
     key = {"account_id": tx.tenant.account_id, "site_id": tx.tenant.site_id}
     tx.execute(insert(config).values(id=new_id(), revision=0, **key).on_conflict_do_nothing())
-    statement = sa.update(config).where(config.c.site_id == tx.tenant.site_id)
-    if etag:
-        statement = statement.where(sa.cast(config.c.revision, sa.Text) == etag)
+    return tx.execute(sa.select(config).where(config.c.site_id == tx.tenant.site_id).with_for_update()).one()
+
+
+def write_config(tx: Transaction, values: Mapping[str, Any]) -> sa.Row[Any]:
+    """Change a site's settings, which are locked; return them."""
     changes = {**values, "revision": config.c.revision + 1, "update_time": sa.func.now()}
-    return tx.one(statement.values(changes).returning(config))
+    statement = sa.update(config).where(config.c.site_id == tx.tenant.site_id).values(changes)
+    return tx.execute(statement.returning(config)).one()
 
 
 def expire_at(tx: Transaction, hours: int) -> datetime:

@@ -1,7 +1,6 @@
 """Between the orchestrator's protos and its rules."""
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID, uuid5
@@ -29,7 +28,6 @@ _BOUNDS = {
     "max_credits": (0, 10**12),
 }
 _PLAN_OPTIONS = frozenset({"ideas_per_cluster", "images_per_article", "auto_approve", "auto_publish"})
-_LOCAL_TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 
 
 def plan(message: orchestrator_pb2.RunPlan, tenant: Tenant) -> Plan:
@@ -88,43 +86,6 @@ def events(rows: Sequence[sa.Row[Any]], *, ended: bool) -> orchestrator_service_
     """Return a page of events."""
     shown = [to_message(orchestrator_pb2.RunEvent, row._mapping) for row in rows]
     return orchestrator_service_pb2.ListRunEventsResponse(run_events=shown, ended=ended)
-
-
-def config(row: sa.Row[Any] | None, tenant: Tenant) -> orchestrator_pb2.AutomationConfig:
-    """Return a site's settings; the platform's when it has none."""
-    if row is None:
-        return orchestrator_pb2.AutomationConfig(
-            site_id=str(tenant.site_id),
-            frequency=orchestrator_pb2.AutomationConfig.FREQUENCY_DAILY,
-            local_time="02:00",
-            etag="0",
-        )
-    return to_message(orchestrator_pb2.AutomationConfig, row._mapping)
-
-
-def config_values(message: orchestrator_pb2.AutomationConfig, paths: Sequence[str], tenant: Tenant) -> dict[str, Any]:
-    """Return the columns that an update changes.
-
-    Raises:
-        InvalidArgument: a field cannot be changed or is wrong.
-    """
-    from chassis.resource import from_message  # noqa: PLC0415
-
-    changeable = ("enabled", "frequency", "local_time", "plan")
-    for path in paths:
-        if path not in changeable:
-            raise InvalidArgument.field(f"automation_config.{path}", f"cannot be changed; {', '.join(changeable)} can")
-    fields = tuple(paths) or changeable
-    if "local_time" in fields and not _LOCAL_TIME.fullmatch(message.local_time):
-        raise InvalidArgument.field("automation_config.local_time", "must be a time such as 02:00")
-    if "frequency" in fields and not message.frequency:
-        raise InvalidArgument.field("automation_config.frequency", "must be daily, weekly or monthly")
-    if "plan" in fields:
-        plan(message.plan, tenant)
-    values = from_message(message, [name for name in fields if name != "plan"])
-    if "plan" in fields:
-        values["plan"] = json_format.MessageToDict(message.plan, preserving_proto_field_name=True)
-    return values
 
 
 def _check_bounds(message: orchestrator_pb2.RunPlan) -> None:
