@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -61,12 +62,13 @@ class PricedLine:
 
 @dataclass(frozen=True)
 class PricedQuote:
-    """A quote of billing; times as ISO 8601 text."""
+    """A quote of billing."""
 
     id: UUID
     lines: Sequence[PricedLine]
     expected_credits: int
     limit_credits: int
+    expire_time: datetime
 
 
 @dataclass(frozen=True)
@@ -310,7 +312,8 @@ def _applied(response: functions_service_pb2.ApplyWorkResponse) -> dict[str, Any
 
 def _quote(quote: billing_pb2.Quote) -> PricedQuote:
     lines = [PricedLine(x.stage, x.operation, x.expected_credits, x.limit_credits) for x in quote.lines]
-    return PricedQuote(UUID(quote.id), lines, quote.expected_credits, quote.limit_credits)
+    expire_time = quote.expire_time.ToDatetime(tzinfo=UTC)
+    return PricedQuote(UUID(quote.id), lines, quote.expected_credits, quote.limit_credits, expire_time)
 
 
 def _site(response: identity_service_pb2.ResolveSiteResponse) -> ResolvedSite:

@@ -6,7 +6,6 @@ Row level security decides what a connection sees; `RunKey` says whose rows are 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -16,12 +15,14 @@ from sqlalchemy.dialects.postgresql import insert
 from chassis.database import Transaction
 from chassis.ids import new_id
 from chassis.tenancy import table_of
+from services.orchestrator.domain.estimates import Past
 from services.orchestrator.domain.stages import ACTIVE, PLAN_STAGE
 from services.orchestrator.models import AutomationConfig, Run, RunEvent, RunQuote, RunStage, Step
 
 run, stage, step = table_of(Run), table_of(RunStage), table_of(Step)
 event, quote, config = table_of(RunEvent), table_of(RunQuote), table_of(AutomationConfig)
 PACE_OVER = 100  # ends
+PAST_STAGES = 10
 
 
 @dataclass(frozen=True)
@@ -197,8 +198,26 @@ def write_config(tx: Transaction, values: Mapping[str, Any]) -> sa.Row[Any]:
     return tx.execute(statement.returning(config)).one()
 
 
-def expire_at(tx: Transaction, hours: int) -> datetime:
-    """Return the database's time some hours from now."""
-    statement = sa.select(sa.func.now() + sa.func.make_interval(0, 0, 0, 0, hours))
-    value: datetime = tx.execute(statement).scalar_one()
-    return value
+def read_past(tx: Transaction, site_id: UUID, functions: Sequence[str]) -> dict[str, Past]:
+    """Return what the site's last closed stages of some functions did, by function."""
+    rows = tx.execute(_PAST, {"site": site_id, "functions": list(functions), "stages": PAST_STAGES}).all()
+    return {row.function: Past(row.succeeded, row.made, row.quantity, row.asked, row.pace_s) for row in rows}
+
+
+_PAST = sa.text(
+    """
+    SELECT f.name AS function, sum(s.succeeded)::bigint AS succeeded, sum(s.made)::bigint AS made,
+           sum(s.quantity)::bigint AS quantity, sum(s.succeeded * s.asked)::bigint AS asked,
+           (sum(s.pace_s * s.ended) / nullif(sum(s.ended) FILTER (WHERE s.pace_s IS NOT NULL), 0))::float8 AS pace_s
+    FROM unnest(CAST(:functions AS text[])) AS f (name), LATERAL (
+        SELECT s.succeeded, s.made, s.quantity, s.pace_s, s.succeeded + s.failed AS ended, CASE f.name
+                   WHEN 'generate_ideas' THEN (r.plan -> 'options' ->> 'ideas_per_cluster')::int
+                   WHEN 'generate_image_prompts' THEN (r.plan -> 'options' ->> 'images_per_article')::int
+                   ELSE 0 END AS asked
+        FROM run_stage s JOIN run r ON r.account_id = s.account_id AND r.id = s.run_id
+        WHERE s.site_id = :site AND s.function = f.name AND s.state = 'closed' AND s.succeeded > 0
+        ORDER BY s.id DESC LIMIT :stages
+    ) AS s
+    GROUP BY f.name
+    """
+)
