@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from chassis.config import Environment
-from services.orchestrator.domain.stages import LANES
+from services.orchestrator.domain.stages import LANES, ROOM
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -58,13 +58,17 @@ async def _drain(lane: str) -> None:
 
     environment = Environment()
     lease = lease_s(environment)
+    room: dict[str, int] = {
+        name: environment.integer(f"WORKER_ROOM_{name.upper()}", ROOM[name], least=1, most=1000) for name in LANES
+    }
     config = OrchestratorConfig.read(environment)
     database = Database(config.service.sweep_url, pool_size=4)
     peers = AsyncPeers(config.addresses, Issuer("orchestrator", config.passport_key))
     try:
         carrier = Carrier(database, peers, SiteBook(), jitter())
         bells = Bells(database, celery_app(config.redis_url))
-        await Drain(database, carrier, bells, lane, stopping=_stopping.is_set, lease_s=lease).run()
+        drain = Drain(database, carrier, bells, lane, stopping=_stopping.is_set, room=room, lease_s=lease)
+        await drain.run()
     finally:
         await peers.close()
         database.close()

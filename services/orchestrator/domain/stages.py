@@ -11,6 +11,8 @@ RENEWALS = 3  # of a lease, while its holder works: one that comes late loses no
 
 Lane = Literal["local", "text", "image", "publish", "sync", "maintenance"]
 LANES: tuple[Lane, ...] = ("local", "text", "image", "publish", "sync", "maintenance")
+ROOM: Mapping[str, int] = {"local": 8, "text": 32, "image": 16, "publish": 4, "sync": 4, "maintenance": 2}
+"""How many steps of each lane one drain carries at once, where the environment says nothing else."""
 ACTIVE = ("running", "paused")
 ENDED = ("cancelled", "completed", "failed")
 

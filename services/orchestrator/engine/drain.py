@@ -8,20 +8,19 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
 from chassis.database import Database
 from services.orchestrator.bells import Bells
-from services.orchestrator.domain.stages import LANES, LEASE_S, RENEWALS
+from services.orchestrator.domain.stages import LANES, LEASE_S, RENEWALS, ROOM
 from services.orchestrator.engine import claims
 from services.orchestrator.engine.carry import Carrier
 from services.orchestrator.engine.claims import Held
 
 log = logging.getLogger(__name__)
-AT_ONCE = {"local": 8, "text": 32, "image": 16, "publish": 4, "sync": 4, "maintenance": 2}
 LONGEST_S = 60.0
 NEGLECTED_S = 1.0  # a step that could have been claimed for so long has no drain of its own lane
 IDLE_S = 0.3  # an empty lane is looked at again for so long, since a stage's end fills the next lane at once
@@ -39,6 +38,7 @@ class Drain:
         bells: rung for the lanes that got work meanwhile.
         lane: which lane.
         stopping: whether the worker is to end: what is under way is carried on, and nothing else is claimed.
+        room: how many steps of each lane are carried at once.
         looked: when other lanes were last looked at, by the monotonic clock.
         lease_s: seconds that a step is claimed for at a time.
     """
@@ -48,6 +48,7 @@ class Drain:
     bells: Bells
     lane: str
     stopping: Callable[[], bool] = lambda: False
+    room: Mapping[str, int] = field(default_factory=lambda: ROOM)
     looked: float = 0.0
     lease_s: float = LEASE_S
 
@@ -84,7 +85,7 @@ class Drain:
             return []
 
     async def _claim_lane(self, lane: str, carried: Carried) -> list[Held]:
-        room = AT_ONCE[lane] - sum(held.lane == lane for held in carried.values())
+        room = self.room[lane] - sum(held.lane == lane for held in carried.values())
         if room <= 0:
             return []
         return await asyncio.to_thread(claims.claim, self.database, lane, room, lease_s=self.lease_s)
