@@ -1,5 +1,9 @@
-"""The call that is being served: whose passport it came with, and its request id. Set by the server's interceptor."""
+"""The call that is being served: whose passport it came with, its request id, and until when its caller waits.
 
+Set by the server's interceptor.
+"""
+
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -10,6 +14,7 @@ from chassis.tenancy import Tenant
 
 _passport: ContextVar[Passport | None] = ContextVar("passport", default=None)
 _request_id: ContextVar[str] = ContextVar("request_id", default="")
+_until: ContextVar[float] = ContextVar("until", default=math.inf)
 _in_transaction: ContextVar[bool] = ContextVar("in_transaction", default=False)
 
 
@@ -35,15 +40,27 @@ def request_id() -> str:
     return _request_id.get()
 
 
+def until() -> float:
+    """Return when the caller gives up, by `time.monotonic`; infinity where nobody said so."""
+    return _until.get()
+
+
 @contextmanager
-def serving(whose: Passport | None, request_id: str) -> Iterator[None]:
-    """Name the call that is being served by this thread."""
-    first, second = _passport.set(whose), _request_id.set(request_id)
+def serving(whose: Passport | None, request_id: str, until: float = math.inf) -> Iterator[None]:
+    """Name the call that is being served by this thread.
+
+    Args:
+        whose: the passport it came with.
+        request_id: under which it is found in logs.
+        until: when its caller gives up, by `time.monotonic`.
+    """
+    first, second, third = _passport.set(whose), _request_id.set(request_id), _until.set(until)
     try:
         yield
     finally:
         _passport.reset(first)
         _request_id.reset(second)
+        _until.reset(third)
 
 
 @contextmanager

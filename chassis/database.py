@@ -9,10 +9,12 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
+import psycopg
 import sqlalchemy as sa
+from psycopg.pq import TransactionStatus
 from sqlalchemy.engine import CursorResult, Row
 from sqlalchemy.sql import Executable
 
@@ -20,7 +22,7 @@ from chassis import call
 from chassis.ids import new_id
 from chassis.tenancy import Tenant
 
-_SET_TENANT = sa.text("SELECT set_config('app.account', :account, true), set_config('app.site', :site, true)")
+_SET_TENANT = "SELECT set_config('app.account', %(account)s, true), set_config('app.site', %(site)s, true)"
 _OUTBOX = sa.text(
     "INSERT INTO outbox (account_id, id, site_id, sector_id, kind, payload)"
     " VALUES (:account, :id, :site, :sector, :kind, :payload)"
@@ -31,6 +33,12 @@ _OUTBOX = sa.text(
     sa.bindparam("sector", type_=sa.Uuid),
     sa.bindparam("payload", type_=sa.JSON),
 )
+DATABASE_AWAY = (
+    *(sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError),
+    *(psycopg.OperationalError, psycopg.InterfaceError),  # of `single`
+)
+"""What is raised when it cannot be reached, or has no connection free; trying again may help."""
+
 POOL_SIZE = 8
 POOL_TIMEOUT_S = 2.0  # below every deadline: a caller learns that we are busy, and may try another replica
 
@@ -104,7 +112,7 @@ class Database:
     @contextmanager
     def transaction(self, tenant: Tenant) -> Iterator[Transaction]:
         """Open a transaction that sees one tenant's rows; never hold it across a call to another service."""
-        self._refer(tenant)
+        self.refer(tenant)
         with call.transaction(), self.engine.begin() as connection:
             _name_tenant(connection, tenant)
             yield Transaction(connection, tenant)
@@ -115,11 +123,39 @@ class Database:
         with call.transaction(), self.engine.begin() as connection:
             yield connection
 
+    def single(self, statement: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """Run one statement that is a transaction by itself and return its rows.
+
+        It goes straight to the driver, in one round trip and a fifth of the time that `transaction` takes: for what is
+        done thousands of times a second.
+
+        Args:
+            statement: names its tenant itself; tell `refer` before whose reference rows it needs.
+            parameters: by name, `%(name)s` in the statement.
+
+        Raises:
+            psycopg.Error: as the driver raised it.
+            sqlalchemy.exc.TimeoutError: no connection was free in time.
+        """
+        with call.transaction():
+            pooled = self.engine.raw_connection()
+            driver = cast("psycopg.Connection[tuple[Any, ...]]", pooled.driver_connection)
+            try:
+                driver.autocommit = True
+                return driver.execute(statement, parameters).fetchall()
+            finally:
+                if driver.info.transaction_status is TransactionStatus.IDLE:
+                    driver.autocommit = False
+                    pooled.close()
+                else:  # the server went away, and the other connections with it; or this thread was interrupted
+                    pooled.invalidate()
+                    self.engine.dispose()
+
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
 
-    def _refer(self, tenant: Tenant) -> None:
+    def refer(self, tenant: Tenant) -> None:
         """Write the reference rows that foreign keys point at, from the passport's claims, on a tenant's first use."""
         site = tenant.site
         key = (tenant.account_id, site.id if site else None, hash(site.sectors) if site else 0)
@@ -137,7 +173,8 @@ class Database:
 
 def _name_tenant(connection: sa.Connection, tenant: Tenant) -> None:
     site = str(tenant.site.id) if tenant.site else ""
-    connection.execute(_SET_TENANT, {"account": str(tenant.account_id), "site": site})
+    # as the driver takes it: every transaction begins with it, and this is a tenth of what one costs
+    connection.exec_driver_sql(_SET_TENANT, {"account": str(tenant.account_id), "site": site})
 
 
 def _references(tenant: Tenant) -> Iterator[tuple[sa.TextClause, dict[str, Any]]]:

@@ -4,13 +4,13 @@ statuses; health, reflection, and a stop that lets running calls end."""
 import logging
 import signal
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import grpc
-import sqlalchemy as sa
 from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
@@ -21,6 +21,7 @@ from igny8.common.v1 import access_pb2
 
 from chassis import call, telemetry, wire
 from chassis.checks import check_request
+from chassis.database import DATABASE_AWAY
 from chassis.errors import (
     DeadlineTooShort,
     Fault,
@@ -118,7 +119,7 @@ class Gatekeeper(grpc.ServerInterceptor):
             try:
                 passport = self._admit(rule, headers, request, context)
                 check_request(request, creates=rule.creates)
-                with call.serving(passport, call.request_id()):
+                with call.serving(passport, call.request_id(), time.monotonic() + context.time_remaining()):
                     return inner(request, context)
             except Exception as error:
                 fault = _as_fault(error, method)
@@ -225,7 +226,7 @@ def _as_fault(error: Exception, method: str) -> Fault:
         return wire.from_rpc_error(error)
     if isinstance(error, NotImplementedError):  # raised by the generated base class of a servicer
         return Unimplemented(f"{method} is not offered.")
-    if isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError | sa.exc.TimeoutError):
+    if isinstance(error, DATABASE_AWAY):
         log.warning("%s: the database cannot be reached: %s", method, error)
         return Unavailable("The database cannot be reached just now; try again.", retry_after_s=1.0)
     log.error("%s failed", method, exc_info=error)

@@ -1,0 +1,81 @@
+"""Transactions and single statements over a real PostgreSQL, also when it closes their connections."""
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+
+from chassis.database import DATABASE_AWAY, Database
+from chassis.embedded.postgres import EmbeddedPostgres
+from chassis.embedded.roles import bootstrap_service
+from chassis.ids import new_id
+from chassis.tenancy import Tenant
+
+TENANT = "SELECT current_setting('app.account', true), current_setting('app.site', true)"
+ADD = "INSERT INTO thing VALUES (%(n)s) RETURNING n"
+
+
+@pytest.fixture(scope="module")
+def urls(postgres: EmbeddedPostgres) -> Iterator[tuple[str, str]]:
+    made = bootstrap_service(postgres.admin_url, "sample", password=postgres.passwords, database="sample_statements")
+    with psycopg.connect(made.owner, autocommit=True) as owner:
+        owner.execute("CREATE TABLE account_ref (account_id uuid PRIMARY KEY); GRANT ALL ON account_ref TO sample_app")
+        owner.execute("CREATE TABLE thing (n integer PRIMARY KEY); GRANT ALL ON thing TO sample_app")
+    yield made.app.replace("postgresql://", "postgresql+psycopg://"), postgres.admin_url
+    with psycopg.connect(postgres.admin_url, autocommit=True) as admin:
+        admin.execute("DROP DATABASE sample_statements WITH (FORCE)")
+
+
+@pytest.fixture
+def database(urls: tuple[str, str]) -> Iterator[Database]:
+    made = Database(urls[0], pool_size=2)
+    made.single("DELETE FROM thing RETURNING n", {})
+    yield made
+    made.close()
+
+
+def things(database: Database) -> list[int]:
+    with database.untenanted() as connection:
+        return list(connection.scalars(sa.text("SELECT n FROM thing ORDER BY n")))
+
+
+def test_a_transaction_names_its_tenant_and_the_next_one_does_not_inherit_it(database: Database) -> None:
+    account_id = new_id()
+    with database.transaction(Tenant(account_id)) as transaction:
+        assert transaction.one(sa.text(TENANT)) == (str(account_id), "")
+    assert database.single(TENANT, {}) == [("", "")]
+
+
+class TestSingleStatements:
+    def test_it_is_a_transaction_by_itself(self, database: Database) -> None:
+        assert database.single(ADD, {"n": 1}) == [(1,)]
+        assert things(database) == [1]
+
+    def test_its_connection_goes_back_as_it_was(self, database: Database) -> None:
+        database.single(ADD, {"n": 1})
+        with database.untenanted() as connection:
+            connection.execute(sa.text("INSERT INTO thing VALUES (2)"))
+            connection.rollback()
+        assert things(database) == [1]
+
+    def test_a_failure_undoes_it_and_nothing_else(self, database: Database) -> None:
+        database.single(ADD, {"n": 1})
+        for _ in range(3):  # more often than the pool has connections
+            with pytest.raises(psycopg.errors.UniqueViolation):
+                database.single("INSERT INTO thing VALUES (2), (%(n)s) RETURNING n", {"n": 1})
+        assert things(database) == [1]
+
+    def test_after_the_server_closed_every_connection_one_call_fails_and_the_next_ones_do_not(
+        self, database: Database, urls: tuple[str, str]
+    ) -> None:
+        with database.untenanted(), database.untenanted():
+            pass  # both of the pool are open now
+        with psycopg.connect(urls[1], autocommit=True) as admin:
+            admin.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = 'sample_statements'"
+            )
+        with pytest.raises(DATABASE_AWAY):
+            database.single(ADD, {"n": 1})
+        assert [database.single(ADD, {"n": n}) for n in (2, 3)] == [[(2,)], [(3,)]]
+        assert things(database) == [2, 3]
