@@ -16,19 +16,34 @@ BUFFER = (6, 5)  # a quote's limit is its expectation times 1.2
 MONTHS_A_YEAR = 12
 
 
+UNIT_SIZES: Mapping[str, int] = {
+    "request": 1,
+    "100_words": 100,
+    "200_words": 200,
+    "item": 1,
+    "image": 1,
+    "20_keywords": 20,
+}
+
+
 @dataclass(frozen=True)
 class Price:
     """What an operation costs.
 
     Args:
-        unit_size: how many of the quantity make a unit (100 words).
+        unit: what is counted: "100_words".
         unit_credits: credits a unit, at least 1.
         id: the price version; None for a constant of this module.
     """
 
-    unit_size: int
+    unit: str
     unit_credits: int
     id: UUID | None = None
+
+    @property
+    def unit_size(self) -> int:
+        """How many of the quantity make a unit: 100 words."""
+        return UNIT_SIZES[self.unit]
 
     def credits(self, quantity: int) -> int:
         """Return what a piece of this quantity costs: a part of a unit costs a whole one."""
@@ -55,13 +70,13 @@ class Price:
 
 # Where the catalogue has no active price: what the product ships with.
 FALLBACK_PRICES: Mapping[str, Price] = {
-    "clustering": Price(20, 1),
-    "idea": Price(1, 2),
-    "content": Price(100, 1),
-    "image_prompt": Price(1, 1),
-    "image": Price(1, 5),
-    "optimization": Price(200, 1),
-    "linking": Price(1, 1),
+    "clustering": Price("20_keywords", 1),
+    "idea": Price("item", 2),
+    "content": Price("100_words", 1),
+    "image_prompt": Price("item", 1),
+    "image": Price("image", 5),
+    "optimization": Price("200_words", 1),
+    "linking": Price("item", 1),
 }
 
 
@@ -133,6 +148,22 @@ def quote_totals(lines: Sequence[PricedWork], max_credits: int) -> tuple[int, in
 
 
 @dataclass(frozen=True)
+class DayLimit:
+    """What a site may use in a day, as its owner set it.
+
+    Args:
+        credits: captured since then and held now, together; 0 for no limit.
+        start_time: when the day began where the site is.
+    """
+
+    credits: int = 0
+    start_time: datetime | None = None
+
+
+NO_DAY_LIMIT = DayLimit()
+
+
+@dataclass(frozen=True)
 class Reservation:
     """Work that credits are to be set aside for."""
 
@@ -142,11 +173,25 @@ class Reservation:
     quantity: int
     run_id: UUID | None
     step_id: UUID | None
+    day_limit: DayLimit = NO_DAY_LIMIT
 
 
 @dataclass(frozen=True)
 class Use:
-    """What some work really used."""
+    """What some work really used.
+
+    Args:
+        quantity: in the operation's unit.
+        object_kind: what it was used on: "task".
+        object_id: which.
+        provider: who did it: "openai".
+        model: with what.
+        input_tokens: tokens read.
+        output_tokens: tokens written.
+        cost_usd_micro: what the provider charges us, in millionths of a US dollar; None where nobody knows.
+        capture_key: makes a repeat of one of several captures harmless; empty for a hold's only one.
+        final: whether it is the hold's last.
+    """
 
     quantity: int
     object_kind: str = ""
@@ -155,6 +200,9 @@ class Use:
     model: str = ""
     input_tokens: int = 0
     output_tokens: int = 0
+    cost_usd_micro: int | None = None
+    capture_key: str = ""
+    final: bool = True
 
 
 @dataclass(frozen=True)
@@ -169,6 +217,8 @@ class Grant:
         description: why, in words.
         expire_time: when what is left ends; None for never.
         expires_by_choice: whether the caller chose that time, so that another time under the same key is another grant.
+        priority: the smaller is used first.
+        effective_time: when they can be used; None for now.
     """
 
     key: str
@@ -178,6 +228,8 @@ class Grant:
     description: str
     expire_time: datetime | None
     expires_by_choice: bool
+    priority: int = GRANT_PRIORITY
+    effective_time: datetime | None = None
 
 
 @dataclass(frozen=True)

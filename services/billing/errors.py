@@ -3,7 +3,10 @@
     Fault
      ├─ ResourceExhausted
      │   ├─ InsufficientCredits    fewer credits are available than needed
-     │   └─ QuoteExhausted         the run's quote allows no more
+     │   ├─ QuoteExhausted         the run's quote allows no more
+     │   └─ DailyLimitReached      the site's day allows no more
+     ├─ Aborted
+     │   └─ QuoteReplaced          the run has accepted another quote since
      ├─ FailedPrecondition
      │   ├─ NoCreditAccount        the account has none yet
      │   ├─ QuoteExpired           no run was started with the quote in time
@@ -14,11 +17,11 @@
      └─ AlreadyExists
          └─ KeyReused              the key was used with other parameters
 
-The first two carry `held_by_others`: credits that other work has set aside and may give back. Above zero, waiting for
-that work may help; at zero only more credits or another quote do.
+The first three carry `held_by_others`: credits that other work has set aside and may give back. Above zero, waiting for
+that work may help; at zero only more credits, another quote or another day do.
 """
 
-from chassis.errors import AlreadyExists, FailedPrecondition, InvalidArgument, ResourceExhausted, Violation
+from chassis.errors import Aborted, AlreadyExists, FailedPrecondition, InvalidArgument, ResourceExhausted, Violation
 
 
 class InsufficientCredits(ResourceExhausted):
@@ -66,6 +69,37 @@ class QuoteExhausted(ResourceExhausted):
             f"too many. {advice}.",
             metadata=_texts(needed=needed, limit=limit, captured=captured, held=held, held_by_others=waiting),
         )
+
+
+class DailyLimitReached(ResourceExhausted):
+    """The site's day allows no more.
+
+    Args:
+        needed: credits.
+        limit: what the site may use in a day.
+        captured: what it has used since the day began.
+        held: what its work under way has set aside.
+    """
+
+    reason = "DAILY_LIMIT_REACHED"
+
+    def __init__(self, *, needed: int, limit: int, captured: int, held: int) -> None:
+        waiting = held if captured + needed <= limit else 0
+        advice = "Wait for the work under way" if waiting else "Wait for tomorrow, or raise the site's daily limit"
+        super().__init__(
+            f"The site may use {limit} credits a day; {captured} are used and {held} are set aside, so {needed} more "
+            f"are too many. {advice}.",
+            metadata=_texts(needed=needed, limit=limit, captured=captured, held=held, held_by_others=waiting),
+        )
+
+
+class QuoteReplaced(Aborted):
+    """The run has accepted another quote since."""
+
+    reason = "QUOTE_REPLACED"
+
+    def __init__(self) -> None:
+        super().__init__("The run has accepted another quote since. Read the run again and reserve on that one.")
 
 
 class NoCreditAccount(FailedPrecondition):

@@ -13,12 +13,12 @@ import sqlalchemy as sa
 from chassis.database import Transaction
 from chassis.ids import new_id
 from chassis.tenancy import table_of
-from services.billing.domain import EXPIRING_SOON, GRANT_PRIORITY, Grant, Price, PricedWork, Reservation, Use
+from services.billing.domain import EXPIRING_SOON, Grant, Price, PricedWork, Reservation, Use
 from services.billing.domain import FALLBACK_PRICES as FALLBACK
 from services.billing.models import CreditCost, Plan, Subscription
 
 Answer = sa.Row[Any]
-"""A `ledger_answer`: code, fresh, id, state, credits, ..."""
+"""A `ledger_answer`: code, fresh, id, state, credits, ... as `migrations/sql/1_foundation.sql` declares it."""
 
 _LIVE = ("trialing", "active", "past_due")
 _PLAN, _COST, _SUBSCRIPTION = table_of(Plan), table_of(CreditCost), table_of(Subscription)
@@ -32,19 +32,22 @@ def open_account(transaction: Transaction, now: datetime) -> Answer:
 
 def grant(transaction: Transaction, given: Grant, now: datetime) -> Answer:
     """Give credits. Codes: ok, no_credit_account, key_reused, expired."""
-    return _call(transaction, "ledger_grant", id=new_id(), priority=GRANT_PRIORITY, now=now, **asdict(given))
+    return _call(transaction, "ledger_grant", id=new_id(), now=now, **asdict(given))
 
 
-def expire_grants(transaction: Transaction, now: datetime) -> Answer:
-    """End what is free of grants past their date. Codes: ok, no_credit_account."""
-    return _call(transaction, "ledger_expire_grants", now=now)
+def keep_time(transaction: Transaction, now: datetime) -> Answer:
+    """Begin grants whose time has come (`credits`) and end what is free of those past their date (`taken_credits`).
+
+    Codes: ok, no_credit_account.
+    """
+    return _call(transaction, "ledger_keep_time", now=now)
 
 
 def reserve(transaction: Transaction, wanted: Reservation, now: datetime) -> Answer:
     """Set credits aside.
 
     Codes: ok, no_credit_account, key_reused, hold_closed, quote_not_found, quote_not_accepted, quote_of_another_run,
-    unknown_operation, quote_exhausted, insufficient_credits.
+    quote_replaced, unknown_operation, quote_exhausted, daily_limit_reached, insufficient_credits.
     """
     fallback = FALLBACK.get(wanted.operation)
     return _call(
@@ -60,6 +63,8 @@ def reserve(transaction: Transaction, wanted: Reservation, now: datetime) -> Ans
         quantity=wanted.quantity,
         fallback_unit_size=fallback.unit_size if fallback else None,
         fallback_unit_credits=fallback.unit_credits if fallback else None,
+        day_limit=wanted.day_limit.credits,
+        day_start=wanted.day_limit.start_time,
         now=now,
     )
 
@@ -82,7 +87,10 @@ def expire_hold(transaction: Transaction, key: str, now: datetime) -> Answer:
 
 def check(transaction: Transaction) -> Sequence[sa.Row[Any]]:
     """Return what the books say and what is counted: rows of (what, booked, counted)."""
-    return transaction.all(_statement("ledger_check", ("account",)), {"account": transaction.tenant.account_id})
+    return transaction.all(_CHECK, {"account": transaction.tenant.account_id})
+
+
+_CHECK = sa.text("SELECT what, booked, counted FROM ledger_check(p_account => :account)")
 
 
 # ── quotes ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -122,6 +130,8 @@ def _line(position: int, line: PricedWork) -> dict[str, Any]:
         "expected_credits": line.expected_credits,
         "limit_credits": line.limit_credits,
         "credit_cost_id": str(line.price.id) if line.price.id else None,
+        "unit": line.price.unit,
+        "unit_credits": line.price.unit_credits,
     }
 
 
@@ -149,19 +159,25 @@ _QUOTE = sa.text(
 
 # ── accounts, prices, plans ─────────────────────────────────────────────────────────────────────────────────────────
 def balance(transaction: Transaction, now: datetime) -> sa.Row[Any] | None:
-    """Return (posted, held, expiring_soon, due, plan); `due` is what grants past their date still have free."""
+    """Return (posted, held, expiring_soon, effective_later, next_effective_time, due, plan).
+
+    `due` says that a grant's time has come or gone and the books do not show it yet: `keep_time` sees to it.
+    """
     parameters = {"account": transaction.tenant.account_id, "now": now, "soon": now + EXPIRING_SOON, "live": [*_LIVE]}
     return transaction.one(_BALANCE, parameters)
 
 
 _BALANCE = sa.text(
     "SELECT a.posted, a.held,"
-    " coalesce(sum(g.remaining - g.held) FILTER (WHERE g.expire_time > :now), 0)::bigint AS expiring_soon,"
-    " coalesce(sum(g.remaining - g.held) FILTER (WHERE g.expire_time <= :now), 0)::bigint AS due,"
+    " coalesce(sum(g.remaining - g.held) FILTER (WHERE g.expire_time <= :soon), 0)::bigint AS expiring_soon,"
+    " coalesce(sum(g.credits) FILTER (WHERE g.post_time IS NULL), 0)::bigint AS effective_later,"
+    " min(g.effective_time) FILTER (WHERE g.post_time IS NULL) AS next_effective_time,"
+    " coalesce(bool_or(g.post_time IS NULL AND g.effective_time <= :now"
+    " OR g.remaining > g.held AND g.expire_time <= :now), false) AS due,"
     " coalesce((SELECT p.code FROM subscription s JOIN plan p ON p.id = s.plan_id"
     " WHERE s.account_id = a.account_id AND s.status = ANY(:live)), '') AS plan"
     " FROM credit_account a LEFT JOIN credit_grant g"
-    " ON g.account_id = a.account_id AND g.remaining > 0 AND g.expire_time <= :soon"
+    " ON g.account_id = a.account_id AND (g.remaining > 0 AND g.expire_time <= :soon OR g.post_time IS NULL)"
     " WHERE a.account_id = :account GROUP BY a.account_id"
 )
 
@@ -177,7 +193,7 @@ def lock_account(transaction: Transaction) -> None:
 def prices(transaction: Transaction) -> dict[str, Price]:
     """Return the active prices of the catalogue by operation."""
     rows = transaction.all(sa.select(_COST).where(_COST.c.active))
-    return {row.operation: Price(row.unit_size, row.credits, row.id) for row in rows}
+    return {row.operation: Price(row.unit, row.credits, row.id) for row in rows}
 
 
 def plan(transaction: Transaction, code: str) -> sa.RowMapping | None:
@@ -229,5 +245,12 @@ def _call(transaction: Transaction, function: str, **parameters: Any) -> Answer:
 
 @cache
 def _statement(function: str, names: tuple[str, ...]) -> sa.TextClause:
+    # Each column by its name: a statement that was prepared before the answer was given another one still holds.
     arguments = ", ".join(f"p_{name} => :{name}" for name in names)
-    return sa.text(f"SELECT * FROM {function}({arguments})")  # noqa: S608 - the names are those of our functions
+    return sa.text(f"SELECT {_ANSWER} FROM {function}({arguments})")  # noqa: S608 - the names are those of our functions
+
+
+_ANSWER = (
+    "code, fresh, id, state, credits, captured_credits, credit_cost_id, needed, available, held, limit_credits,"
+    " quote_captured, quote_held, day_captured, day_held, taken_credits, transaction_id"
+)

@@ -59,7 +59,7 @@ class BillingServicer(billing_service_pb2_grpc.BillingServiceServicer):
             call.tenant(),
             credits_=request.credits,
             reason=request.reason,
-            expire_time=translate.expire_time(request),
+            expire_time=translate.moment(request, "expire_time"),
             request_id=request.request_id,
             now=self._clock.now(),
         )

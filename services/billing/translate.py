@@ -4,12 +4,13 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
+from google.protobuf.message import Message
 from igny8.billing.v1 import billing_pb2, billing_service_pb2
 
 from chassis.errors import InvalidArgument
 from chassis.ids import parse_id, require_id
 from chassis.resource import to_message
-from services.billing.domain import Balance, Hold, Reservation, Use, Work
+from services.billing.domain import Balance, DayLimit, Hold, Reservation, Use, Work
 
 
 def works(request: billing_service_pb2.CreateQuoteRequest) -> list[Work]:
@@ -29,6 +30,7 @@ def reservation(request: billing_service_pb2.ReserveRequest) -> Reservation:
         quantity=request.quantity,
         run_id=parse_id(request.run_id),
         step_id=parse_id(request.step_id),
+        day_limit=DayLimit(request.day_limit_credits, moment(request, "day_start_time")),
     )
 
 
@@ -45,18 +47,19 @@ def use(request: billing_service_pb2.CaptureRequest) -> Use:
     )
 
 
-def expire_time(request: billing_service_pb2.GrantCreditsRequest) -> datetime | None:
-    """Return when a grant ends; None for never.
+def moment(request: Message, field: str) -> datetime | None:
+    """Return a time of a request, or None where it is absent.
 
     Raises:
         InvalidArgument: the time is none that a calendar has.
     """
-    if not request.HasField("expire_time"):
+    if not request.HasField(field):
         return None
     try:
-        return request.expire_time.ToDatetime(tzinfo=UTC)
+        value: datetime = getattr(request, field).ToDatetime(tzinfo=UTC)
     except (ValueError, OverflowError) as error:
-        raise InvalidArgument.field("expire_time", "must be a time from the year 1 to 9999") from error
+        raise InvalidArgument.field(field, "must be a time from the year 1 to 9999") from error
+    return value
 
 
 def balance(value: Balance) -> billing_pb2.Balance:

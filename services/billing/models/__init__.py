@@ -15,9 +15,11 @@ from services.billing.models.ledger import (
     CreditTransaction,
     CreditUsage,
     Hold,
+    HoldExtension,
     HoldGrant,
     Quote,
     QuoteLine,
+    TransactionGrant,
 )
 from services.billing.models.money import (
     AccountPaymentMethod,
@@ -32,8 +34,11 @@ from services.billing.models.money import (
 CATALOGUE = frozenset(
     {"plan", "credit_cost", "credit_package", "payment_method_config", "invoice_counter", "webhook_event"}
 )
+# What was written once: the app role may neither change nor delete these rows.
+APPEND_ONLY = frozenset({"credit_transaction", "transaction_grant", "credit_usage", "hold_extension", "quote_line"})
 
 __all__ = [
+    "APPEND_ONLY",
     "CATALOGUE",
     "AccountPaymentMethod",
     "Base",
@@ -45,6 +50,7 @@ __all__ = [
     "CreditTransaction",
     "CreditUsage",
     "Hold",
+    "HoldExtension",
     "HoldGrant",
     "Invoice",
     "InvoiceCounter",
@@ -55,5 +61,6 @@ __all__ = [
     "Quote",
     "QuoteLine",
     "Subscription",
+    "TransactionGrant",
     "WebhookEvent",
 ]

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from chassis import columns
@@ -47,6 +48,7 @@ class CreditCost(Base):
     __tablename__ = "credit_cost"
     __table_args__ = (
         sa.UniqueConstraint("operation", "version"),
+        sa.Index("credit_cost_key_idx", "key", unique=True),
         sa.Index("credit_cost_active_idx", "operation", unique=True, postgresql_where=sa.text("active")),
         columns.one_of("unit", "request", "100_words", "200_words", "item", "image", "20_keywords"),
         sa.CheckConstraint(
@@ -70,6 +72,10 @@ class CreditCost(Base):
     changed_by: Mapped[str] = columns.text()
     change_reason: Mapped[str] = columns.text()
     create_time: Mapped[datetime] = columns.now_by_default()
+    key: Mapped[str | None] = mapped_column(
+        sa.Text
+    )  # of the request that made it; none for what the product ships with
+    request: Mapped[dict[str, Any] | None] = mapped_column(JSONB)  # what the key was used with
 
 
 class CreditPackage(Base):

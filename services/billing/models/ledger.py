@@ -16,6 +16,7 @@ from chassis.tenancy import AccountRow, SiteRow, within_account, within_site
 from services.billing.models.base import Base
 
 KEY_LENGTH = "length(key) BETWEEN 1 AND 200"
+CHANGES = ("purchase", "subscription", "refund", "deduction", "adjustment", "promotion", "expiry", "reversal")
 
 
 def credit_cost_id() -> Mapped[UUID | None]:
@@ -42,7 +43,10 @@ class CreditAccount(Base):
 
 
 class CreditGrant(AccountRow, Base):
-    """Credits that came together and end together. `held` of what remains is pinned by open holds."""
+    """Credits that came together and end together. `held` of what remains is pinned by open holds.
+
+    Until `post_time`, when its effective time has come, a grant is no part of the balance and nothing remains of it.
+    """
 
     __tablename__ = "credit_grant"
     __table_args__ = (
@@ -52,7 +56,11 @@ class CreditGrant(AccountRow, Base):
         sa.CheckConstraint("credits > 0 AND remaining BETWEEN 0 AND credits", name="remaining"),
         sa.CheckConstraint("held BETWEEN 0 AND remaining", name="held"),
         sa.CheckConstraint("expire_time > effective_time", name="expire_time"),
+        columns.one_of("change_kind", "purchase", "subscription", "promotion", "refund", "adjustment", "reversal"),
+        sa.CheckConstraint("post_time IS NOT NULL OR remaining = 0", name="post_time"),
         sa.Index("credit_grant_left_idx", "account_id", postgresql_where=sa.text("remaining > 0")),
+        sa.Index("credit_grant_due_idx", "expire_time", postgresql_where=sa.text("remaining > 0")),
+        sa.Index("credit_grant_later_idx", "effective_time", postgresql_where=sa.text("post_time IS NULL")),
     )
 
     key: Mapped[str] = columns.text(default=None)
@@ -64,6 +72,8 @@ class CreditGrant(AccountRow, Base):
     description: Mapped[str] = columns.text()
     effective_time: Mapped[datetime] = columns.instant()
     expire_time: Mapped[datetime | None] = columns.instant_or_none()
+    change_kind: Mapped[str] = columns.text(default="promotion")  # of the transaction that posts it
+    post_time: Mapped[datetime | None] = columns.instant_or_none()
 
 
 class Quote(SiteRow, Base):
@@ -78,6 +88,7 @@ class Quote(SiteRow, Base):
         sa.CheckConstraint("captured_credits >= 0 AND held_credits >= 0", name="used"),
         sa.CheckConstraint("captured_credits + held_credits <= limit_credits", name="limit"),
         sa.CheckConstraint("(run_id IS NULL) = (accept_time IS NULL)", name="accept_time"),
+        sa.Index("quote_run_idx", "account_id", "run_id", postgresql_where=sa.text("run_id IS NOT NULL")),
     )
 
     key: Mapped[str] = columns.text(default=None)
@@ -90,6 +101,7 @@ class Quote(SiteRow, Base):
     run_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
     accept_time: Mapped[datetime | None] = columns.instant_or_none()
     expire_time: Mapped[datetime] = columns.instant()
+    replace_time: Mapped[datetime | None] = columns.instant_or_none()  # when its run accepted another one
 
 
 class QuoteLine(SiteRow, Base):
@@ -112,12 +124,15 @@ class QuoteLine(SiteRow, Base):
     expected_credits: Mapped[int] = columns.whole(default=None)
     limit_credits: Mapped[int] = columns.whole(default=None)
     credit_cost_id: Mapped[UUID | None] = credit_cost_id()
+    unit: Mapped[str] = columns.text()
+    unit_credits: Mapped[int] = columns.whole()
 
 
 class Hold(SiteRow, Base):
     """Credits set aside for one piece of work at a frozen price.
 
     A hold without a quote is a release that came before its reservation: it keeps a late reservation from being made.
+    What it has set aside is `credits` less `captured_credits` while it is open.
     """
 
     __tablename__ = "hold"
@@ -129,9 +144,10 @@ class Hold(SiteRow, Base):
         columns.one_of("state", "open", "captured", "released", "expired"),
         sa.CheckConstraint("quote_id IS NOT NULL OR (state IN ('released', 'expired') AND credits = 0)", name="quote"),
         sa.CheckConstraint("captured_credits BETWEEN 0 AND credits", name="captured_credits"),
-        sa.CheckConstraint("captured_credits = 0 OR state = 'captured'", name="captured"),
         sa.CheckConstraint("(state = 'open') = (close_time IS NULL)", name="close_time"),
+        sa.CheckConstraint("captured_quantity >= 0 AND extended_quantity >= 0", name="quantities"),
         sa.Index("hold_open_idx", "account_id", "quote_id", postgresql_where=sa.text("state = 'open'")),
+        sa.Index("hold_step_idx", "account_id", "run_id", "step_id"),
     )
 
     key: Mapped[str] = columns.text(default=None)
@@ -147,6 +163,28 @@ class Hold(SiteRow, Base):
     credits: Mapped[int] = columns.whole()
     captured_credits: Mapped[int] = columns.whole()
     close_time: Mapped[datetime | None] = columns.instant_or_none()
+    extended_quantity: Mapped[int] = (
+        columns.whole()
+    )  # asked for beyond `quantity`, which stays what its key was used with
+    captured_quantity: Mapped[int] = columns.whole()
+
+
+class HoldExtension(SiteRow, Base):
+    """A hold asked for more."""
+
+    __tablename__ = "hold_extension"
+    __table_args__ = (
+        within_site("hold", "hold_id"),
+        sa.UniqueConstraint("account_id", "site_id", "key"),
+        sa.CheckConstraint(KEY_LENGTH, name="key"),
+        sa.CheckConstraint("quantity > 0 AND credits >= 0", name="quantity"),
+        sa.Index("hold_extension_hold_idx", "account_id", "hold_id"),
+    )
+
+    hold_id: Mapped[UUID] = mapped_column(sa.Uuid, nullable=False)
+    key: Mapped[str] = columns.text(default=None)
+    quantity: Mapped[int] = columns.whole(default=None)
+    credits: Mapped[int] = columns.whole(default=None)
 
 
 class HoldGrant(Base):
@@ -179,10 +217,24 @@ class CreditTransaction(AccountRow, Base):
         within_account("credit_grant", "grant_id"),
         within_account("credit_transaction", "reversal_of"),
         sa.UniqueConstraint("account_id", "number"),
-        columns.one_of("kind", "purchase", "subscription", "refund", "deduction", "adjustment", "promotion", "expiry"),
+        sa.Index("credit_transaction_key_idx", "account_id", "key", unique=True),
+        sa.Index(
+            "credit_transaction_reversal_idx",
+            "account_id",
+            "reversal_of",
+            unique=True,
+            postgresql_where=sa.text("kind = 'reversal'"),
+        ),
+        columns.one_of("kind", *CHANGES),
         sa.CheckConstraint("amount <> 0 AND balance_after >= 0", name="amount"),
         sa.CheckConstraint("kind NOT IN ('deduction', 'expiry') OR amount < 0", name="sign"),
         sa.Index("credit_transaction_hold_idx", "account_id", "hold_id"),
+        sa.Index(
+            "credit_transaction_refund_idx",
+            "account_id",
+            "reversal_of",
+            postgresql_where=sa.text("reversal_of IS NOT NULL"),
+        ),
     )
 
     number: Mapped[int] = columns.whole(default=None)
@@ -199,18 +251,40 @@ class CreditTransaction(AccountRow, Base):
     credit_cost_id: Mapped[UUID | None] = credit_cost_id()
     reversal_of: Mapped[UUID | None] = mapped_column(sa.Uuid)
     details: Mapped[dict[str, Any]] = columns.json_object()
+    key: Mapped[str | None] = mapped_column(sa.Text)  # of a refund, an adjustment or a reversal
+
+
+class TransactionGrant(Base):
+    """How much a transaction without a hold took back of which grant: what a capture took stands in `hold_grant`."""
+
+    __tablename__ = "transaction_grant"
+    __table_args__ = (
+        within_account("credit_transaction", "transaction_id"),
+        within_account("credit_grant", "grant_id"),
+        sa.CheckConstraint("credits > 0", name="credits"),
+        sa.Index("transaction_grant_grant_idx", "account_id", "grant_id"),
+    )
+    tenant_key = ("account_id",)
+
+    account_id: Mapped[UUID] = mapped_column(sa.Uuid, primary_key=True)
+    transaction_id: Mapped[UUID] = mapped_column(sa.Uuid, primary_key=True)
+    grant_id: Mapped[UUID] = mapped_column(sa.Uuid, primary_key=True)
+    credits: Mapped[int] = columns.whole(default=None)
 
 
 class CreditUsage(SiteRow, Base):
-    """What some work used, written with its capture."""
+    """What some work used, written with its capture, whose key it has."""
 
     __tablename__ = "credit_usage"
     __table_args__ = (
         within_site("hold", "hold_id"),
-        sa.UniqueConstraint("account_id", "hold_id"),
+        within_account("credit_transaction", "transaction_id"),
+        sa.Index("credit_usage_key_idx", "account_id", "site_id", "key", unique=True),
         sa.CheckConstraint("quantity >= 0 AND credits >= 0", name="credits"),
         sa.CheckConstraint("input_tokens >= 0 AND output_tokens >= 0", name="tokens"),
         sa.Index("credit_usage_run_idx", "account_id", "run_id"),
+        sa.Index("credit_usage_hold_idx", "account_id", "hold_id"),
+        sa.Index("credit_usage_day_idx", "account_id", "site_id", "create_time", postgresql_include=["credits"]),
     )
 
     hold_id: Mapped[UUID] = mapped_column(sa.Uuid, nullable=False)
@@ -228,3 +302,6 @@ class CreditUsage(SiteRow, Base):
     output_tokens: Mapped[int] = columns.whole()
     cost_usd_micro: Mapped[int | None] = mapped_column(sa.BigInteger)  # what the provider charges us
     details: Mapped[dict[str, Any]] = columns.json_object()
+    key: Mapped[str] = columns.text(default=None)
+    final: Mapped[bool] = columns.flag(default=True)  # whether its caller said that it is the hold's last
+    transaction_id: Mapped[UUID | None] = mapped_column(sa.Uuid)  # the deduction; none where nothing was taken

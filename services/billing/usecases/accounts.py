@@ -161,8 +161,8 @@ def _plan(transaction: Transaction, code: str) -> sa.RowMapping:
 
 def _balance(transaction: Transaction, now: datetime) -> Balance:
     row = repository.balance(transaction, now)
-    if row is not None and row.due > 0:
-        repository.expire_grants(transaction, now)
+    if row is not None and row.due:
+        repository.keep_time(transaction, now)
         row = repository.balance(transaction, now)
     if row is None:
         raise NoCreditAccount

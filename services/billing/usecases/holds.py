@@ -6,15 +6,17 @@ from chassis.database import Database, Transaction
 from chassis.errors import Fault, Internal, InvalidArgument, NotFound
 from chassis.tenancy import Tenant
 from services.billing import repository
-from services.billing.domain import MOST_QUANTITY, Hold, Reservation, Use, known_operations
+from services.billing.domain import MOST_QUANTITY, DayLimit, Hold, Reservation, Use, known_operations
 from services.billing.errors import (
     CaptureAboveHold,
+    DailyLimitReached,
     HoldClosed,
     InsufficientCredits,
     KeyReused,
     NoCreditAccount,
     QuoteExhausted,
     QuoteNotAccepted,
+    QuoteReplaced,
     UnknownOperation,
 )
 
@@ -25,9 +27,11 @@ def reserve(database: Database, tenant: Tenant, wanted: Reservation, now: dateti
     """Set credits aside at the price of now, once for a key.
 
     Raises:
-        InvalidArgument: the quantity or the key makes no sense.
-        InsufficientCredits, QuoteExhausted: and nothing is remembered; the same key may be tried again.
+        InvalidArgument: the quantity, the key or the day makes no sense.
+        InsufficientCredits, QuoteExhausted, DailyLimitReached: and nothing is remembered; the same key may be tried
+            again.
         NotFound: there is no such quote.
+        QuoteReplaced: its run has accepted another one since.
         QuoteNotAccepted: no run has it.
         KeyReused: the key was used with other parameters, or another run has the quote.
         HoldClosed: the key was released before it was reserved.
@@ -36,6 +40,7 @@ def reserve(database: Database, tenant: Tenant, wanted: Reservation, now: dateti
     _check_key(wanted.key)
     if not 1 <= wanted.quantity <= MOST_QUANTITY:
         raise InvalidArgument.field("quantity", f"must be from 1 to {MOST_QUANTITY}")
+    _check_day(wanted.day_limit)
     with database.transaction(tenant) as transaction:
         answer = repository.reserve(transaction, wanted, now)
         if answer.code == "ok":
@@ -95,6 +100,13 @@ def _refusal(transaction: Transaction, wanted: Reservation, answer: repository.A
                 captured=answer.quote_captured,
                 held=answer.quote_held,
             )
+        case "daily_limit_reached":
+            return DailyLimitReached(
+                needed=answer.needed,
+                limit=answer.limit_credits,
+                captured=answer.day_captured,
+                held=answer.day_held,
+            )
         case "unknown_operation":
             known = known_operations(repository.prices(transaction))
             return UnknownOperation(wanted.operation, field="operation", known=known)
@@ -107,6 +119,7 @@ def _closed(wanted: Reservation, code: str) -> Fault:
         "quote_not_found": NotFound.row("quote", wanted.quote_id),
         "quote_not_accepted": QuoteNotAccepted(),
         "quote_of_another_run": KeyReused(str(wanted.quote_id), "run"),
+        "quote_replaced": QuoteReplaced(),
         "key_reused": KeyReused(wanted.key, "reservation"),
         "hold_closed": HoldClosed(wanted.key, None),
         "no_credit_account": NoCreditAccount(),
@@ -121,7 +134,7 @@ def _no_capture(key: str, answer: repository.Answer) -> Fault:
         case "hold_closed":
             return HoldClosed(key, answer.state)
         case "capture_above_hold":
-            return CaptureAboveHold(needed=answer.needed, held=answer.credits)
+            return CaptureAboveHold(needed=answer.needed, held=answer.credits - answer.captured_credits)
         case "key_reused":
             return KeyReused(key, "capture")
         case code:
@@ -130,6 +143,13 @@ def _no_capture(key: str, answer: repository.Answer) -> Fault:
 
 def _hold(key: str, answer: repository.Answer) -> Hold:
     return Hold(answer.id, key, answer.state, answer.credits, answer.captured_credits, answer.credit_cost_id)
+
+
+def _check_day(limit: DayLimit) -> None:
+    if limit.credits < 0:
+        raise InvalidArgument.field("day_limit_credits", "must not be negative; 0 means no limit")
+    if limit.credits and limit.start_time is None:
+        raise InvalidArgument.field("day_start_time", "is required with a day_limit_credits")
 
 
 def _check_key(key: str) -> None:

@@ -28,6 +28,7 @@ _PROVIDER_TRANSIENT = frozenset({"PROVIDER_UNAVAILABLE", "PROVIDER_RATE_LIMITED"
 _GARBAGE = frozenset({"ANSWER_TRUNCATED", "ANSWER_MALFORMED", "UNUSABLE_ANSWER"})
 _OUT_OF_BUDGET = {"INSUFFICIENT_CREDITS": "paused_insufficient_credits", "QUOTE_EXHAUSTED": "quote_exhausted"}
 _INFRASTRUCTURE = frozenset({"UNAVAILABLE", "DEADLINE_EXCEEDED"})
+_OUTDATED = frozenset({"CALL_IN_FLIGHT", "QUOTE_REPLACED"})  # the next try finds out how things stand by then
 
 
 def judge(reason: str, kind: str, attempts: int, *, held_by_others: int = 0) -> Verdict:
@@ -45,7 +46,7 @@ def judge(reason: str, kind: str, attempts: int, *, held_by_others: int = 0) -> 
         return Verdict("again" if attempts + 1 < TRANSIENT_ATTEMPTS_MAX else "fail")
     if reason in _GARBAGE:
         return Verdict("again" if attempts + 1 < GARBAGE_ATTEMPTS_MAX else "fail")
-    if reason == "CALL_IN_FLIGHT" or kind in _INFRASTRUCTURE:
+    if reason in _OUTDATED or kind in _INFRASTRUCTURE:
         return Verdict("retry")
     return Verdict("fail")
 

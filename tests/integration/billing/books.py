@@ -16,6 +16,7 @@ from services.billing import repository
 from services.billing.domain import QUOTE_LIFETIME, Grant, Reservation, Use
 
 PLENTY = 10**9
+CONNECTIONS = 64  # as many as the tests' pool has
 
 
 @dataclass

@@ -28,6 +28,14 @@ def opened(service: Running, caller: Caller, *, event_id: str = "", plan: str = 
     return bool(answer.applied)
 
 
+def facts(service: Running, caller: Caller, kind: str) -> list[dict[str, Any]]:
+    """What others are told about the caller's account, oldest first."""
+    outbox = events_service_pb2_grpc.OutboxServiceStub(service.channel)
+    events = caller.call(outbox.PullEvents, events_service_pb2.PullEventsRequest(limit=1000)).events
+    mine = (e for e in events if e.account_id == str(caller.passport.account_id) and e.kind == kind)
+    return [json.loads(event.payload_json) for event in mine]
+
+
 def balance(caller: Caller, stub: Stub) -> tuple[int, int, str]:
     got = caller.call(stub.GetBalance, S.GetBalanceRequest())
     assert got.available == got.posted - got.held

@@ -10,7 +10,7 @@ from chassis.testing.clock import FakeClock
 from chassis.testing.postgres import TemplateDatabases
 from chassis.testing.service import Caller, Running, serving
 from services.billing.__main__ import offers
-from tests.integration.billing.books import Books
+from tests.integration.billing.books import CONNECTIONS, Books
 from tests.integration.billing.calls import Stub, opened
 
 
@@ -22,7 +22,7 @@ def urls(databases: TemplateDatabases) -> Iterator[ServiceUrls]:
 
 @pytest.fixture(scope="module")
 def database(urls: ServiceUrls) -> Iterator[Database]:
-    made = Database(urls.app, pool_size=64)
+    made = Database(urls.app, pool_size=CONNECTIONS)
     yield made
     made.close()
 

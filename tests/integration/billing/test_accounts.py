@@ -1,19 +1,17 @@
 """Over gRPC: sign-up, plans, grants, lists and the check."""
 
-import json
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from igny8.billing.v1 import billing_pb2
-from igny8.common.v1 import events_service_pb2, events_service_pb2_grpc
 
 from chassis.errors import Kind
 from chassis.ids import new_id
 from chassis.testing.clock import FakeClock
 from chassis.testing.service import Caller, Running, a_site
-from tests.integration.billing.calls import S, Stub, accepted, balance, line, opened, refused, wanted
+from tests.integration.billing.calls import S, Stub, accepted, balance, facts, line, opened, refused, wanted
 
 
 class TestSignUp:
@@ -52,15 +50,12 @@ class TestAssignPlan:
         assert (got.plan.code, got.plan.max_keywords, got.balance.posted) == ("growth", 2000, 2050)
         assert caller.call(stub.AssignPlan, self.request()) == got
         assert balance(caller, stub) == (2050, 0, "growth")
-        outbox = events_service_pb2_grpc.OutboxServiceStub(service.channel)
-        events = caller.call(outbox.PullEvents, events_service_pb2.PullEventsRequest(limit=1000)).events
-        mine = [e for e in events if e.account_id == str(caller.passport.account_id)]
-        assert [(e.kind, e.site_id, json.loads(e.payload_json)) for e in mine] == [
-            (
-                "billing.plan_changed",
-                "",
-                {"plan": "growth", "max_sites": 5, "max_users": 3, "max_keywords": 2000},
-            )
+        assert facts(service, caller, "billing.plan_changed") == [
+            {"plan": "growth", "max_sites": 5, "max_users": 3, "max_keywords": 2000}
+        ]
+        assert facts(service, caller, "billing.credits_granted") == [
+            {"kind": "subscription", "credits": 50, "available": 50},
+            {"kind": "subscription", "credits": 2000, "available": 2050},
         ]
 
     def test_it_may_come_before_the_news_of_the_sign_up(self, service: Running, stub: Stub, stranger: Caller) -> None:

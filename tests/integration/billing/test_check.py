@@ -21,6 +21,19 @@ WRONGS = [
     ("UPDATE hold SET captured_credits = 1 WHERE state = 'captured'", "captures of holds and usage"),
     ("UPDATE quote SET held_credits = held_credits + 1", "quotes whose use is not that of their holds"),
     (
+        "UPDATE hold SET captured_quantity = captured_quantity + 1 WHERE state = 'captured'",
+        "holds whose use is not the sum of their captures",
+    ),
+    (
+        "UPDATE hold SET quantity = quantity + 1",
+        "holds whose credits are not the price of what they asked for and captured",
+    ),
+    (
+        "UPDATE hold SET extended_quantity = 1, quantity = quantity - 1 WHERE state = 'open'",
+        "holds whose credits are not the price of what they asked for and captured",
+    ),
+    ("UPDATE credit_grant SET credits = credits + 1", "grants and the transactions that posted them"),
+    (
         "INSERT INTO credit_transaction (account_id, id, number, kind, amount, balance_after)"
         " SELECT account_id, gen_random_uuid(), 7, 'purchase', 5, 9 FROM credit_account",
         "transactions whose number or balance does not follow from the one before",

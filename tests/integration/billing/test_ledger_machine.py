@@ -108,9 +108,9 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule()
     def expire_grants(self) -> None:
         before = self.model.posted
-        answer = repository.expire_grants(self.books, self.clock.now())
+        answer = repository.keep_time(self.books, self.clock.now())
         self.model.lapse(self.clock.now())
-        assert (answer.code, answer.credits) == ("ok", before - self.model.posted)
+        assert (answer.code, answer.taken_credits) == ("ok", before - self.model.posted)
 
     @rule(minutes=st.sampled_from([1, 60, 240]))  # whole hours, so that ends are met to the second
     def time_goes_by(self, minutes: int) -> None:

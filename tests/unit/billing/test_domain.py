@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.billing.domain import FALLBACK_PRICES, Price, Work, month_after, price_work, quote_totals
+from services.billing.domain import FALLBACK_PRICES, UNIT_SIZES, Price, Work, month_after, price_work, quote_totals
 
-prices = st.builds(Price, unit_size=st.sampled_from([1, 20, 100, 200]), unit_credits=st.integers(1, 9))
+prices = st.builds(Price, unit=st.sampled_from(sorted(UNIT_SIZES)), unit_credits=st.integers(1, 9))
 
 
 class TestPrice:
@@ -51,7 +51,7 @@ class TestPrice:
         assert price.credits(quantity) <= price.even(quantity, pieces) <= price.worst(quantity, pieces)
 
     def test_equal_pieces_are_rounded_one_by_one(self) -> None:
-        assert Price(100, 1).even(1001, 2) == 6 + 5  # 501 and 500 words
+        assert Price("100_words", 1).even(1001, 2) == 6 + 5  # 501 and 500 words
 
 
 class TestQuote:

@@ -9,6 +9,8 @@ from services.billing import errors
 FAULTS: list[Fault] = [
     errors.InsufficientCredits(needed=12, available=3, held=4),
     errors.QuoteExhausted(needed=5, limit=500, captured=498, held=0),
+    errors.DailyLimitReached(needed=5, limit=200, captured=198, held=0),
+    errors.QuoteReplaced(),
     errors.NoCreditAccount(),
     errors.QuoteExpired(),
     errors.HoldClosed("step:1", "released"),
@@ -31,6 +33,8 @@ def test_every_reason_stands_in_the_proto(fault: Fault) -> None:
         (errors.InsufficientCredits(needed=13, available=3, held=9), "0"),
         (errors.QuoteExhausted(needed=2, limit=10, captured=8, held=1), "1"),
         (errors.QuoteExhausted(needed=3, limit=10, captured=8, held=1), "0"),
+        (errors.DailyLimitReached(needed=2, limit=10, captured=8, held=1), "1"),
+        (errors.DailyLimitReached(needed=3, limit=10, captured=8, held=1), "0"),
     ],
 )
 def test_waiting_is_advised_only_where_it_can_help(fault: Fault, held_by_others: str) -> None:

@@ -54,6 +54,7 @@ class TestJudge:
             ("ANSWER_MALFORMED", "FAILED_PRECONDITION", GARBAGE_ATTEMPTS_MAX - 2, 0, Verdict("again")),
             ("UNUSABLE_ANSWER", "FAILED_PRECONDITION", GARBAGE_ATTEMPTS_MAX - 1, 0, Verdict("fail")),
             ("CALL_IN_FLIGHT", "ABORTED", 50, 0, Verdict("retry")),
+            ("QUOTE_REPLACED", "ABORTED", 50, 0, Verdict("retry")),
             ("UNAVAILABLE", "UNAVAILABLE", 50, 0, Verdict("retry")),
             ("DEADLINE_EXCEEDED", "DEADLINE_EXCEEDED", 50, 0, Verdict("retry")),
             ("WRONG_STATE", "FAILED_PRECONDITION", 0, 0, Verdict("fail")),

@@ -8,7 +8,7 @@ CREATE TYPE ledger_answer AS (
     code text,               -- 'ok', or why not
     fresh boolean,           -- false when the key had been used before and this is what was stored
     id uuid,
-    state text,
+    state text,              -- of the hold
     credits bigint,
     captured_credits bigint,
     credit_cost_id uuid,
@@ -17,7 +17,11 @@ CREATE TYPE ledger_answer AS (
     held bigint,
     limit_credits bigint,
     quote_captured bigint,
-    quote_held bigint
+    quote_held bigint,
+    day_captured bigint,
+    day_held bigint,
+    taken_credits bigint,    -- by this capture, while captured_credits is the whole hold's
+    transaction_id uuid
 );
 
 -- A UUIDv7 (RFC 9562): the four bits of the version turn from 4 to 7. PostgreSQL has uuidv7() from 18 on only.
@@ -60,47 +64,34 @@ BEGIN
 END
 $$;
 
--- Changes the balance and writes down why. p_change gives kind, amount and what it was for; id, number, balance and
--- time are set here.
-CREATE FUNCTION ledger_post(p_change credit_transaction, p_now timestamptz) RETURNS void LANGUAGE plpgsql AS $$
+-- Changes the balance and writes down why; returns the transaction's id. p_change gives kind, amount, key and what it
+-- was for; id, number, balance and time are set here. That more credits are there than before is a fact that others must
+-- know: a run that ran dry goes on.
+CREATE FUNCTION ledger_post(p_change credit_transaction, p_now timestamptz) RETURNS uuid LANGUAGE plpgsql AS $$
+DECLARE
+    v_available bigint;
 BEGIN
     UPDATE credit_account a
     SET posted = a.posted + p_change.amount, transaction_count = a.transaction_count + 1, update_time = p_now
     WHERE a.account_id = p_change.account_id
-    RETURNING a.transaction_count, a.posted INTO p_change.number, p_change.balance_after;
+    RETURNING a.transaction_count, a.posted, a.posted - a.held
+    INTO p_change.number, p_change.balance_after, v_available;
+    p_change.id := ledger_id(p_now);
     INSERT INTO credit_transaction (
         account_id, id, number, kind, amount, balance_after, operation, description, site_id, run_id, step_id, hold_id,
-        grant_id, credit_cost_id, create_time
+        grant_id, credit_cost_id, reversal_of, key, create_time
     ) VALUES (
-        p_change.account_id, ledger_id(p_now), p_change.number, p_change.kind, p_change.amount, p_change.balance_after,
+        p_change.account_id, p_change.id, p_change.number, p_change.kind, p_change.amount, p_change.balance_after,
         coalesce(p_change.operation, ''), p_change.description, p_change.site_id, p_change.run_id, p_change.step_id,
-        p_change.hold_id, p_change.grant_id, p_change.credit_cost_id, p_now
+        p_change.hold_id, p_change.grant_id, p_change.credit_cost_id, p_change.reversal_of, p_change.key, p_now
     );
-END
-$$;
-
--- Ends what is free of grants past their date; what open holds pin stays, and ends when it is freed.
-CREATE FUNCTION ledger_lapse(p_account uuid, p_now timestamptz) RETURNS bigint LANGUAGE plpgsql AS $$
-DECLARE
-    v_grant credit_grant;
-    v_change credit_transaction;
-    v_total bigint := 0;
-BEGIN
-    FOR v_grant IN
-        SELECT * FROM credit_grant g
-        WHERE g.account_id = p_account AND g.remaining > g.held AND g.expire_time <= p_now
-        ORDER BY g.expire_time, g.id
-    LOOP
-        UPDATE credit_grant g SET remaining = g.held WHERE g.account_id = p_account AND g.id = v_grant.id;
-        v_change.account_id := p_account;
-        v_change.kind := 'expiry';
-        v_change.amount := v_grant.held - v_grant.remaining;
-        v_change.description := 'Ended unused: ' || v_grant.description;
-        v_change.grant_id := v_grant.id;
-        PERFORM ledger_post(v_change, p_now);
-        v_total := v_total - v_change.amount;
-    END LOOP;
-    RETURN v_total;
+    IF p_change.amount > 0 THEN
+        INSERT INTO outbox (account_id, id, kind, payload) VALUES (
+            p_change.account_id, ledger_id(clock_timestamp()), 'billing.credits_granted',
+            jsonb_build_object('kind', p_change.kind, 'credits', p_change.amount, 'available', v_available)
+        );
+    END IF;
+    RETURN p_change.id;
 END
 $$;
 
@@ -119,7 +110,7 @@ FOR EACH STATEMENT EXECUTE FUNCTION ledger_refuse_change();
 -- A price version is only ever replaced: all that changes of it is that it stops being the price.
 CREATE TRIGGER credit_cost_never_changes BEFORE UPDATE OF
     id, operation, display_name, description, unit, unit_size, credits, version, previous_credits, changed_by,
-    change_reason, create_time
+    change_reason, create_time, key, request
 ON credit_cost FOR EACH STATEMENT EXECUTE FUNCTION ledger_refuse_change();
 
 CREATE TRIGGER credit_cost_never_goes BEFORE DELETE OR TRUNCATE ON credit_cost

@@ -27,13 +27,14 @@ BEGIN
     ) VALUES (p_account, p_site, p_id, p_key, p_request, p_expected, p_limit, p_max, p_expire_time, p_now);
     INSERT INTO quote_line (
         account_id, site_id, id, quote_id, position, stage, operation, expected_quantity, limit_quantity, pieces,
-        expected_credits, limit_credits, credit_cost_id, create_time
+        expected_credits, limit_credits, credit_cost_id, unit, unit_credits, create_time
     )
     SELECT p_account, p_site, l.id, p_id, l.position, l.stage, l.operation, l.expected_quantity, l.limit_quantity,
-        l.pieces, l.expected_credits, l.limit_credits, l.credit_cost_id, p_now
+        l.pieces, l.expected_credits, l.limit_credits, l.credit_cost_id, coalesce(l.unit, ''),
+        coalesce(l.unit_credits, 0), p_now
     FROM jsonb_to_recordset(p_lines) AS l(
         id uuid, position integer, stage integer, operation text, expected_quantity bigint, limit_quantity bigint,
-        pieces bigint, expected_credits bigint, limit_credits bigint, credit_cost_id uuid
+        pieces bigint, expected_credits bigint, limit_credits bigint, credit_cost_id uuid, unit text, unit_credits bigint
     );
     v_answer.fresh := true;
     v_answer.id := p_id;
@@ -41,7 +42,8 @@ BEGIN
 END
 $$;
 
--- A quote belongs to one run; the run is the key.
+-- A quote belongs to one run; the run is the key. It takes the place of the one that the run had: nothing more is set
+-- aside under that, so that the run costs at most what the others have captured and hold now, and this one's limit.
 CREATE FUNCTION quote_accept(p_account uuid, p_site uuid, p_quote uuid, p_run uuid, p_now timestamptz)
 RETURNS ledger_answer LANGUAGE plpgsql AS $$
 DECLARE
@@ -66,6 +68,7 @@ BEGIN
     IF v_quote.expire_time <= p_now THEN
         RETURN ledger_refusal('quote_expired');
     END IF;
+    PERFORM ledger_begin(p_account, p_now);
     PERFORM ledger_lapse(p_account, p_now);
     SELECT * INTO v_account FROM credit_account a WHERE a.account_id = p_account;
     v_answer.needed := v_quote.limit_credits;
@@ -75,6 +78,8 @@ BEGIN
         v_answer.code := 'insufficient_credits';
         RETURN v_answer;
     END IF;
+    UPDATE quote q SET replace_time = p_now
+    WHERE q.account_id = p_account AND q.run_id = p_run AND q.replace_time IS NULL;
     UPDATE quote q SET run_id = p_run, accept_time = p_now
     WHERE q.account_id = p_account AND q.id = p_quote;
     v_answer.code := 'ok';

@@ -1,12 +1,13 @@
 -- Setting credits aside.
 
--- Pins credits of grants: priority, soonest expiry, promotional before paid, oldest.
-CREATE FUNCTION ledger_pin(p_account uuid, p_hold uuid, p_credits bigint) RETURNS void LANGUAGE plpgsql AS $$
+-- Pins credits of grants, counting on from a position: priority, soonest expiry, promotional before paid, oldest.
+CREATE FUNCTION ledger_pin(p_account uuid, p_hold uuid, p_credits bigint, p_position integer) RETURNS void
+LANGUAGE plpgsql AS $$
 DECLARE
     v_grant credit_grant;
     v_left bigint := p_credits;
     v_part bigint;
-    v_position integer := 0;
+    v_position integer := p_position;
 BEGIN
     FOR v_grant IN
         SELECT * FROM credit_grant g
@@ -16,8 +17,9 @@ BEGIN
         EXIT WHEN v_left = 0;
         v_part := least(v_left, v_grant.remaining - v_grant.held);
         v_position := v_position + 1;
-        INSERT INTO hold_grant (account_id, hold_id, grant_id, position, credits)
-        VALUES (p_account, p_hold, v_grant.id, v_position, v_part);
+        INSERT INTO hold_grant AS p (account_id, hold_id, grant_id, position, credits)
+        VALUES (p_account, p_hold, v_grant.id, v_position, v_part)
+        ON CONFLICT (account_id, hold_id, grant_id) DO UPDATE SET credits = p.credits + EXCLUDED.credits;
         UPDATE credit_grant g SET held = g.held + v_part WHERE g.account_id = p_account AND g.id = v_grant.id;
         v_left := v_left - v_part;
     END LOOP;
@@ -27,13 +29,63 @@ BEGIN
 END
 $$;
 
+-- Whether so many more credits fit: into the run's quote, into the site's day, into what is available. The site's day is
+-- counted anew, since only its caller knows when a day begins there; a limit of 0 or NULL is none.
+CREATE FUNCTION ledger_room(
+    p_quote quote, p_needed bigint, p_day_limit bigint, p_day_start timestamptz, p_now timestamptz
+) RETURNS ledger_answer LANGUAGE plpgsql AS $$
+DECLARE
+    v_answer ledger_answer;
+BEGIN
+    PERFORM ledger_begin(p_quote.account_id, p_now);
+    PERFORM ledger_lapse(p_quote.account_id, p_now);
+    SELECT a.posted - a.held, a.held INTO v_answer.available, v_answer.held
+    FROM credit_account a WHERE a.account_id = p_quote.account_id;
+    v_answer.code := 'ok';
+    v_answer.needed := p_needed;
+    v_answer.limit_credits := p_quote.limit_credits;
+    v_answer.quote_captured := p_quote.captured_credits;
+    v_answer.quote_held := p_quote.held_credits;
+    IF p_quote.captured_credits + p_quote.held_credits + p_needed > p_quote.limit_credits THEN
+        v_answer.code := 'quote_exhausted';
+        RETURN v_answer;
+    END IF;
+    IF p_day_limit > 0 THEN
+        SELECT coalesce(sum(u.credits), 0) INTO v_answer.day_captured FROM credit_usage u
+        WHERE u.account_id = p_quote.account_id AND u.site_id = p_quote.site_id AND u.create_time >= p_day_start;
+        SELECT coalesce(sum(h.credits - h.captured_credits), 0) INTO v_answer.day_held FROM hold h
+        WHERE h.account_id = p_quote.account_id AND h.site_id = p_quote.site_id AND h.state = 'open';
+        IF v_answer.day_captured + v_answer.day_held + p_needed > p_day_limit THEN
+            v_answer.code := 'daily_limit_reached';
+            v_answer.limit_credits := p_day_limit;
+            RETURN v_answer;
+        END IF;
+    END IF;
+    IF v_answer.available < p_needed THEN
+        v_answer.code := 'insufficient_credits';
+    END IF;
+    RETURN v_answer;
+END
+$$;
+
+-- Books credits that a hold has set aside. Its own row is its caller's.
+CREATE FUNCTION ledger_set_aside(p_hold hold, p_credits bigint, p_position integer, p_now timestamptz) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM ledger_pin(p_hold.account_id, p_hold.id, p_credits, p_position);
+    UPDATE credit_account a SET held = a.held + p_credits, update_time = p_now WHERE a.account_id = p_hold.account_id;
+    UPDATE quote q SET held_credits = q.held_credits + p_credits
+    WHERE q.account_id = p_hold.account_id AND q.id = p_hold.quote_id;
+END
+$$;
+
 -- The fallback is the price to take where the catalogue has none; NULL where there is no such constant either.
 CREATE FUNCTION ledger_reserve(
     p_account uuid, p_site uuid, p_id uuid, p_key text, p_quote uuid, p_run uuid, p_step uuid, p_operation text,
-    p_quantity bigint, p_fallback_unit_size bigint, p_fallback_unit_credits bigint, p_now timestamptz
+    p_quantity bigint, p_fallback_unit_size bigint, p_fallback_unit_credits bigint, p_now timestamptz,
+    p_day_limit bigint DEFAULT NULL, p_day_start timestamptz DEFAULT NULL
 ) RETURNS ledger_answer LANGUAGE plpgsql AS $$
 DECLARE
-    v_account credit_account;
     v_quote quote;
     v_hold hold;
     v_cost credit_cost;
@@ -63,6 +115,8 @@ BEGIN
         RETURN ledger_refusal('quote_not_accepted');
     ELSIF v_quote.run_id <> p_run THEN
         RETURN ledger_refusal('quote_of_another_run');
+    ELSIF v_quote.replace_time IS NOT NULL THEN
+        RETURN ledger_refusal('quote_replaced');
     END IF;
     SELECT * INTO v_cost FROM credit_cost c WHERE c.operation = p_operation AND c.active;
     v_hold.unit_size := coalesce(v_cost.unit_size, p_fallback_unit_size);
@@ -70,20 +124,10 @@ BEGIN
     IF v_hold.unit_credits IS NULL THEN
         RETURN ledger_refusal('unknown_operation');
     END IF;
-
-    PERFORM ledger_lapse(p_account, p_now);
-    SELECT * INTO v_account FROM credit_account a WHERE a.account_id = p_account;
-    v_answer.needed := ledger_price(p_quantity, v_hold.unit_size, v_hold.unit_credits);
-    v_answer.available := v_account.posted - v_account.held;
-    v_answer.held := v_account.held;
-    v_answer.limit_credits := v_quote.limit_credits;
-    v_answer.quote_captured := v_quote.captured_credits;
-    v_answer.quote_held := v_quote.held_credits;
-    IF v_quote.captured_credits + v_quote.held_credits + v_answer.needed > v_quote.limit_credits THEN
-        v_answer.code := 'quote_exhausted';
-        RETURN v_answer;
-    ELSIF v_answer.available < v_answer.needed THEN
-        v_answer.code := 'insufficient_credits';
+    v_answer := ledger_room(
+        v_quote, ledger_price(p_quantity, v_hold.unit_size, v_hold.unit_credits), p_day_limit, p_day_start, p_now
+    );
+    IF v_answer.code <> 'ok' THEN
         RETURN v_answer;
     END IF;
 
@@ -94,10 +138,63 @@ BEGIN
         p_account, p_site, p_id, p_key, 'open', p_quote, v_quote.run_id, p_step, p_operation, p_quantity, v_cost.id,
         v_hold.unit_size, v_hold.unit_credits, v_answer.needed, p_now
     ) RETURNING * INTO v_hold;
-    PERFORM ledger_pin(p_account, p_id, v_hold.credits);
-    UPDATE credit_account a SET held = a.held + v_hold.credits, update_time = p_now WHERE a.account_id = p_account;
-    UPDATE quote q SET held_credits = q.held_credits + v_hold.credits
-    WHERE q.account_id = p_account AND q.id = p_quote;
+    PERFORM ledger_set_aside(v_hold, v_hold.credits, 0, p_now);
+    RETURN ledger_hold_answer(v_hold, true);
+END
+$$;
+
+-- An open hold asks for more, at the price it has: what is begun costs a whole unit once, however often it is extended.
+CREATE FUNCTION ledger_extend(
+    p_account uuid, p_site uuid, p_id uuid, p_key text, p_extension_key text, p_quantity bigint, p_now timestamptz,
+    p_day_limit bigint DEFAULT NULL, p_day_start timestamptz DEFAULT NULL
+) RETURNS ledger_answer LANGUAGE plpgsql AS $$
+DECLARE
+    v_quote quote;
+    v_hold hold;
+    v_known hold_extension;
+    v_answer ledger_answer;
+    v_quantity bigint;
+    v_position integer;
+BEGIN
+    PERFORM 1 FROM credit_account a WHERE a.account_id = p_account FOR UPDATE;
+    SELECT * INTO v_hold FROM hold h WHERE h.account_id = p_account AND h.site_id = p_site AND h.key = p_key;
+    IF NOT FOUND THEN
+        RETURN ledger_refusal('hold_not_found');
+    END IF;
+    SELECT * INTO v_known FROM hold_extension e
+    WHERE e.account_id = p_account AND e.site_id = p_site AND e.key = p_extension_key;
+    IF FOUND THEN
+        IF (v_known.hold_id, v_known.quantity) IS DISTINCT FROM (v_hold.id, p_quantity) THEN
+            RETURN ledger_refusal('key_reused');
+        END IF;
+        RETURN ledger_hold_answer(v_hold, false);
+    ELSIF v_hold.state <> 'open' THEN
+        v_answer := ledger_hold_answer(v_hold, false);
+        v_answer.code := 'hold_closed';
+        RETURN v_answer;
+    END IF;
+    SELECT * INTO STRICT v_quote FROM quote q WHERE q.account_id = p_account AND q.id = v_hold.quote_id;
+    IF v_quote.replace_time IS NOT NULL THEN
+        RETURN ledger_refusal('quote_replaced');
+    END IF;
+    v_quantity := v_hold.quantity + v_hold.extended_quantity + p_quantity;
+    v_answer := ledger_room(
+        v_quote, ledger_price(v_quantity, v_hold.unit_size, v_hold.unit_credits) - v_hold.credits, p_day_limit,
+        p_day_start, p_now
+    );
+    IF v_answer.code <> 'ok' THEN
+        RETURN v_answer;
+    END IF;
+
+    INSERT INTO hold_extension (account_id, site_id, id, hold_id, key, quantity, credits, create_time)
+    VALUES (p_account, p_site, p_id, v_hold.id, p_extension_key, p_quantity, v_answer.needed, p_now);
+    SELECT max(p.position) INTO STRICT v_position FROM hold_grant p
+    WHERE p.account_id = p_account AND p.hold_id = v_hold.id;
+    PERFORM ledger_set_aside(v_hold, v_answer.needed, v_position, p_now);
+    UPDATE hold h
+    SET extended_quantity = h.extended_quantity + p_quantity, credits = h.credits + v_answer.needed
+    WHERE h.account_id = p_account AND h.id = v_hold.id
+    RETURNING * INTO v_hold;
     RETURN ledger_hold_answer(v_hold, true);
 END
 $$;
