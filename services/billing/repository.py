@@ -149,11 +149,20 @@ def quote(transaction: Transaction, quote_id: UUID) -> sa.RowMapping | None:
 
 _QUOTE = sa.text(
     "SELECT q.id, q.site_id, q.expected_credits, q.limit_credits, q.captured_credits, q.held_credits, q.expire_time,"
+    " q.run_id, q.replace_time, earlier.captured_credits AS earlier_captured_credits,"
+    " earlier.held_credits AS earlier_held_credits,"
     " (SELECT jsonb_agg(jsonb_build_object('stage', l.stage, 'operation', l.operation,"
     " 'expected_quantity', l.expected_quantity, 'limit_quantity', l.limit_quantity, 'pieces', l.pieces,"
-    " 'expected_credits', l.expected_credits, 'limit_credits', l.limit_credits) ORDER BY l.position)"
+    " 'expected_credits', l.expected_credits, 'limit_credits', l.limit_credits,"
+    " 'credit_cost_id', l.credit_cost_id, 'unit', nullif('UNIT_' || upper(l.unit), 'UNIT_'),"
+    " 'unit_credits', l.unit_credits) ORDER BY l.position)"
     " FROM quote_line l WHERE l.account_id = q.account_id AND l.quote_id = q.id) AS lines"
-    " FROM quote q WHERE q.id = :id AND q.site_id = :site"
+    " FROM quote q CROSS JOIN LATERAL ("
+    "  SELECT coalesce(sum(e.captured_credits), 0)::bigint AS captured_credits,"
+    "  coalesce(sum(e.held_credits), 0)::bigint AS held_credits"
+    "  FROM quote e WHERE e.account_id = q.account_id AND e.run_id = q.run_id"
+    "  AND (e.accept_time, e.id) < (q.accept_time, q.id)"
+    " ) AS earlier WHERE q.id = :id AND q.site_id = :site"
 )
 
 

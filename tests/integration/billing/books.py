@@ -13,7 +13,7 @@ from chassis.tenancy import Tenant
 from chassis.testing.clock import FakeClock
 from chassis.testing.service import a_site
 from services.billing import repository
-from services.billing.domain import QUOTE_LIFETIME, Grant, Reservation, Use
+from services.billing.domain import NO_DAY_LIMIT, QUOTE_LIFETIME, DayLimit, Grant, Reservation, Use
 
 PLENTY = 10**9
 CONNECTIONS = 64  # as many as the tests' pool has
@@ -44,15 +44,23 @@ class Books:
         return self.do(repository.grant, given)
 
     def quote(self, limit: int = PLENTY, *, key: str = "") -> UUID:
-        """A quote that the run has, whatever is available: accepting one has tests of its own."""
+        """A quote that the run has besides others, whatever is available: accepting one has tests of its own."""
         with self.database.transaction(self.tenant) as transaction:
             quote_id: UUID = new_quote(transaction, limit, self.clock.now(), key=key).id
         accept = "UPDATE quote SET run_id = :run, accept_time = :now WHERE id = :id RETURNING 1"
         self.rows(accept, run=self.run_id, now=self.clock.now(), id=quote_id)
         return quote_id
 
-    def reserve(self, quote_id: UUID, quantity: int, *, key: str = "", operation: str = "image_prompt") -> Any:
-        wanted = Reservation(key or str(new_id()), quote_id, operation, quantity, self.run_id, None)
+    def reserve(
+        self,
+        quote_id: UUID,
+        quantity: int,
+        *,
+        key: str = "",
+        operation: str = "image_prompt",
+        day: DayLimit = NO_DAY_LIMIT,
+    ) -> Any:
+        wanted = Reservation(key or str(new_id()), quote_id, operation, quantity, self.run_id, None, day)
         return self.do(repository.reserve, wanted)
 
     def capture(self, key: str, quantity: int) -> Any:

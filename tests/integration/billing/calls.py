@@ -60,9 +60,11 @@ def quoted(caller: Caller, stub: Stub, *lines: billing_pb2.QuoteLine, max_credit
     return made
 
 
-def accepted(caller: Caller, stub: Stub, *lines: billing_pb2.QuoteLine, max_credits: int = 0) -> billing_pb2.Quote:
+def accepted(
+    caller: Caller, stub: Stub, *lines: billing_pb2.QuoteLine, max_credits: int = 0, run_id: str = ""
+) -> billing_pb2.Quote:
     quote = quoted(caller, stub, *lines, max_credits=max_credits)
-    request = S.AcceptQuoteRequest(quote_id=quote.id, run_id=str(new_id()))
+    request = S.AcceptQuoteRequest(quote_id=quote.id, run_id=run_id or str(new_id()))
     made: billing_pb2.Quote = caller.call(stub.AcceptQuote, request)
     return made
 
