@@ -38,7 +38,8 @@ DATABASE_AWAY = (
     *(psycopg.OperationalError, psycopg.InterfaceError),  # of `single`
 )
 """What is raised when it cannot be reached, or has no connection free; trying again may help."""
-
+DATABASE_ERRORS = (sa.exc.SQLAlchemyError, psycopg.Error)
+"""Whatever a database says no with."""
 POOL_SIZE = 8
 POOL_TIMEOUT_S = 2.0  # below every deadline: a caller learns that we are busy, and may try another replica
 

@@ -22,8 +22,13 @@ from sqlalchemy.orm import Mapped, mapped_column
 from chassis import columns, idempotency, outbox, tenancy
 from chassis.tenancy import Editable, SiteRow, TenantBase
 
-CATALOGUE = frozenset({"lane", "maintenance_task"})
+CATALOGUE = frozenset({"lane", "lane_turn", "maintenance_task"})
 """Tables that belong to no tenant."""
+
+
+ASIDE = "9000-01-01 00:00:00+00"
+"""When steps of paused runs are due: they are in no index that a claim reads, and a resume wakes them."""
+_CLAIMABLE = text(f"status IN ('ready', 'running') AND due < '{ASIDE}'")
 
 
 class Base(TenantBase):
@@ -181,9 +186,9 @@ class Step(SiteRow, Editable, Base):
             unique=True,
             postgresql_where=text("status IN ('ready', 'running')"),
         ),
-        Index(
-            "step_fair_idx", "lane", "account_id", "due", "id", postgresql_where=text("status IN ('ready', 'running')")
-        ),
+        Index("step_due_idx", "lane", "due", postgresql_where=_CLAIMABLE),
+        Index("step_fair_idx", "lane", "account_id", "site_id", "due", "id", postgresql_where=_CLAIMABLE),
+        Index("step_running_idx", "account_id", "lane", "site_id", postgresql_where=text("status = 'running'")),
         Index("step_failed_idx", "account_id", "site_id", "id", postgresql_where=text("status = 'failed'")),
         Index("step_of_run_idx", "account_id", "run_id", "id"),
         Index(
@@ -250,6 +255,15 @@ class LaneBell(Base):
     lane: Mapped[str] = mapped_column(Text, primary_key=True)
     rung_time: Mapped[datetime | None] = columns.instant_or_none()
     polled_time: Mapped[datetime | None] = columns.instant_or_none()
+
+
+class LaneTurn(Base):
+    """Whose account was served last by a claim of a lane: where accounts are level, they take turns."""
+
+    __tablename__ = "lane_turn"
+
+    lane: Mapped[str] = mapped_column(Text, primary_key=True)
+    served: Mapped[UUID] = mapped_column(Uuid, nullable=False)
 
 
 class MaintenanceTask(Base):

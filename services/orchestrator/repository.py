@@ -17,7 +17,7 @@ from chassis.ids import new_id
 from chassis.tenancy import table_of
 from services.orchestrator.domain.estimates import Past
 from services.orchestrator.domain.stages import ACTIVE, PLAN_STAGE
-from services.orchestrator.models import AutomationConfig, Run, RunEvent, RunQuote, RunStage, Step
+from services.orchestrator.models import ASIDE, AutomationConfig, Run, RunEvent, RunQuote, RunStage, Step
 
 run, stage, step = table_of(Run), table_of(RunStage), table_of(Step)
 event, quote, config = table_of(RunEvent), table_of(RunQuote), table_of(AutomationConfig)
@@ -126,6 +126,16 @@ def set_status(connection: sa.Connection, key: RunKey, status: str, **values: An
     """Change a run's status and what goes with it."""
     changes = {"status": status, "update_time": sa.func.now(), "revision": run.c.revision + 1, **values}
     connection.execute(sa.update(run).where(*_is(key)).values(changes))
+
+
+def put_aside(connection: sa.Connection, key: RunKey) -> None:
+    """Put a paused run's waiting steps where no claim looks, until they are woken.
+
+    Those that may hold credits are due now, so that somebody lets go of them; those whose Apply was sent go on.
+    """
+    waiting = (*_of(step, key), step.c.status == "ready")
+    due = sa.case((sa.or_(step.c.reserved, step.c.apply_sent), sa.func.now()), else_=sa.literal_column(f"'{ASIDE}'"))
+    connection.execute(sa.update(step).where(*waiting).values(due=due))
 
 
 def wake_steps(connection: sa.Connection, key: RunKey) -> None:

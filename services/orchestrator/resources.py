@@ -6,7 +6,7 @@ from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
 
 from chassis.resource import Resource
 from chassis.tenancy import table_of
-from services.orchestrator.models import Run, RunStage, Step
+from services.orchestrator.models import ASIDE, Run, RunStage, Step
 
 _run, _stage, _step = table_of(Run), table_of(RunStage), table_of(Step)
 _SHOWN = (
@@ -49,11 +49,16 @@ RUN = Resource(
     },
 )
 
+_WAITS = (  # a step of a paused run is not tried again by itself
+    _step.c.status == "ready",
+    _step.c.due > sa.func.now(),
+    _step.c.due < sa.cast(ASIDE, sa.DateTime(timezone=True)),
+)
 STEP = Resource(
     message=orchestrator_pb2.Step,
     table=Step,
     plural="steps",
     filters=("run_id", "stage", "function", "status", "subject_id", "error_reason", "error_kind"),
     orders=("create_time", "update_time", "stage"),
-    computed={"next_try_time": sa.case((sa.and_(_step.c.status == "ready", _step.c.due > sa.func.now()), _step.c.due))},
+    computed={"next_try_time": sa.case((sa.and_(*_WAITS), _step.c.due))},
 )

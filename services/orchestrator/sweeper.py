@@ -9,10 +9,8 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from uuid import UUID
 
-import sqlalchemy as sa
-
 from chassis.clock import Clock, SystemClock
-from chassis.database import Database
+from chassis.database import DATABASE_ERRORS, Database
 from chassis.errors import Fault, Kind
 from chassis.passport import Passport
 from services.orchestrator import clients
@@ -70,7 +68,7 @@ class Loop:
         while not self._stop.wait(self._every_s):
             try:
                 self._act()
-            except (Fault, sa.exc.SQLAlchemyError, OSError) as error:
+            except (Fault, *DATABASE_ERRORS, OSError) as error:
                 log.warning("%s: %s", self._thread.name, error)
             except Exception:  # a round that fails in a way nobody thought of must not end all the others
                 log.exception("%s failed", self._thread.name)

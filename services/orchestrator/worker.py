@@ -4,10 +4,11 @@ import asyncio
 import logging
 import multiprocessing
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from chassis.config import Environment
-from services.orchestrator.domain.stages import LANES, ROOM
+from services.orchestrator.domain.stages import LANES, ROOM, SITE_ROOM
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -58,17 +59,20 @@ async def _drain(lane: str) -> None:
 
     environment = Environment()
     lease = lease_s(environment)
-    room: dict[str, int] = {
-        name: environment.integer(f"WORKER_ROOM_{name.upper()}", ROOM[name], least=1, most=1000) for name in LANES
-    }
+    room, site_room = _room(environment, "WORKER_ROOM", ROOM), _room(environment, "WORKER_SITE_ROOM", SITE_ROOM)
     config = OrchestratorConfig.read(environment)
     database = Database(config.service.sweep_url, pool_size=4)
     peers = AsyncPeers(config.addresses, Issuer("orchestrator", config.passport_key))
     try:
         carrier = Carrier(database, peers, SiteBook(), jitter())
         bells = Bells(database, celery_app(config.redis_url))
-        drain = Drain(database, carrier, bells, lane, stopping=_stopping.is_set, room=room, lease_s=lease)
+        drain = Drain(database, carrier, bells, lane, _stopping.is_set, room=room, site_room=site_room, lease_s=lease)
         await drain.run()
     finally:
         await peers.close()
         database.close()
+
+
+def _room(environment: Environment, name: str, default: Mapping[str, int]) -> dict[str, int]:
+    """Return how many steps of each lane go at once: WORKER_ROOM_TEXT, WORKER_SITE_ROOM_TEXT."""
+    return {lane: environment.integer(f"{name}_{lane.upper()}", default[lane], least=1, most=1000) for lane in LANES}

@@ -1,7 +1,7 @@
 """Claims and leases: which worker has which step. The database's clock rules; a fence makes a late worker harmless."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -9,44 +9,32 @@ import sqlalchemy as sa
 
 from chassis.database import Database
 from chassis.tenancy import table_of
-from services.orchestrator.domain.stages import LEASE_S
+from services.orchestrator.domain.stages import LEASE_S, SITE_ROOM
 from services.orchestrator.models import Step
 from services.orchestrator.repository import RunKey
 
 step = table_of(Step)
 
-# One statement claims: steps that are ready and due, or whose worker's lease has run out. Of a run that is paused only
-# those that must go on: applied work is captured, a reservation is released.
-_CLAIM = sa.text(
-    """
-    WITH due AS (
-        SELECT s.account_id, s.id
-        FROM step s JOIN run r ON r.account_id = s.account_id AND r.id = s.run_id
-        WHERE s.lane = :lane AND s.status IN ('ready', 'running') AND s.due <= now()
-          AND (r.status IN ('running', 'cancelled', 'failed') OR s.apply_sent OR s.reserved)
-        ORDER BY s.due, s.id
-        LIMIT :count
-        FOR UPDATE OF s SKIP LOCKED
+# One statement claims, and the worker that sent it needs to say nothing more for it to count: see claim_steps.sql.
+_CLAIM = """
+    SELECT s.account_id, s.site_id, s.run_id, s.id, s.place, s.stage, s.lane, s.function, s.subject_id,
+           s.subject_kind, s.label, s.fence, s.attempt, s.failures, s.limit_quantity, s.reservation, s.reserved,
+           s.apply_sent, s.job, s.answer, s.applied, c.run_status, c.billing_quote_id, c.run_plan
+    FROM claim_steps(%(lane)s, %(count)s, %(lease)s, %(site_room)s) c, LATERAL (SELECT (c.claimed).*) s
+"""
+_RENEW = """
+    UPDATE step SET due = now() + make_interval(secs => %(lease)s)
+    FROM unnest(%(accounts)s::uuid[], %(ids)s::uuid[], %(fences)s::bigint[]) AS mine (account, id, fence)
+    WHERE step.account_id = mine.account AND step.id = mine.id AND step.fence = mine.fence AND step.status = 'running'
+    RETURNING step.id
+"""
+_DUE = """
+    SELECT wanted.lane FROM unnest(%(lanes)s::text[]) AS wanted (lane)
+    WHERE EXISTS (
+        SELECT FROM step s WHERE s.lane = wanted.lane AND s.status IN ('ready', 'running')
+        AND s.due <= now() - make_interval(secs => %(late)s) AND s.due < '9000-01-01 00:00:00+00'
     )
-    UPDATE step SET status = 'running', fence = step.fence + 1, due = now() + make_interval(secs => :lease),
-                    update_time = now()
-    FROM due, run r
-    WHERE step.account_id = due.account_id AND step.id = due.id
-      AND r.account_id = step.account_id AND r.id = step.run_id
-    RETURNING step.*, r.status AS run_status, r.plan AS run_plan, r.billing_quote_id, r.by_hand
-    """
-)
-_RENEW = sa.text(
-    "UPDATE step SET due = now() + make_interval(secs => :lease)"
-    " FROM unnest(CAST(:ids AS uuid[]), CAST(:fences AS bigint[])) AS mine (id, fence)"
-    " WHERE step.id = mine.id AND step.fence = mine.fence AND step.status = 'running'"
-)
-_DUE = sa.text(
-    "SELECT wanted.lane FROM unnest(CAST(:lanes AS text[])) AS wanted (lane)"
-    " WHERE EXISTS (SELECT 1 FROM step s JOIN run r ON r.account_id = s.account_id AND r.id = s.run_id"
-    " WHERE s.lane = wanted.lane AND s.status IN ('ready', 'running') AND s.due <= now() - make_interval(secs => :late)"
-    " AND (r.status IN ('running', 'cancelled', 'failed') OR s.apply_sent OR s.reserved))"
-)
+"""
 
 
 class LeaseLost(Exception):
@@ -55,7 +43,11 @@ class LeaseLost(Exception):
 
 @dataclass
 class Held:
-    """A step that this worker holds, as it stands in the database after the last checkpoint."""
+    """A step that this worker holds, as it stands in the database after the last checkpoint.
+
+    Its fields behind the key are the columns of `_CLAIM` in their order. The plan is whole only for a step that plans a
+    stage; it may name thousands of rows.
+    """
 
     key: RunKey
     id: UUID
@@ -77,9 +69,14 @@ class Held:
     answer: Mapping[str, Any] | None
     applied: Mapping[str, Any] | None
     run_status: str
-    options: Mapping[str, Any] = field(default_factory=dict)
-    plan: Mapping[str, Any] = field(default_factory=dict)
-    billing_quote_id: UUID | None = None
+    billing_quote_id: UUID | None
+    plan: Mapping[str, Any]
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """What the run's functions are told."""
+        options: Mapping[str, Any] = self.plan["options"]
+        return options
 
     @property
     def reservation_key(self) -> str:
@@ -87,24 +84,36 @@ class Held:
         return f"{self.id}:{self.reservation}"
 
 
-def claim(database: Database, lane: str, count: int, *, lease_s: float = LEASE_S) -> list[Held]:
-    """Claim steps of a lane that are due, at most `count`."""
-    with database.untenanted() as connection:
-        rows = connection.execute(_CLAIM, {"lane": lane, "count": count, "lease": lease_s}).mappings().all()
+def claim(
+    database: Database, lane: str, count: int, *, lease_s: float = LEASE_S, site_room: int | None = None
+) -> list[Held]:
+    """Claim steps of a lane that are due, fairly between accounts, and between the sites of an account.
+
+    Args:
+        database: under the sweep role.
+        lane: which.
+        count: at most so many.
+        lease_s: seconds that they are claimed for.
+        site_room: at most so many steps of one site under way in the lane, these included; the platform's when absent.
+    """
+    room = SITE_ROOM[lane] if site_room is None else site_room
+    rows = database.single(_CLAIM, {"lane": lane, "count": count, "lease": lease_s, "site_room": room})
     return [_held(row) for row in rows]
 
 
 def renew(database: Database, held: Sequence[Held], *, lease_s: float = LEASE_S) -> None:
     """Keep the leases of steps; one that was lost is not taken back."""
-    ids, fences = [step.id for step in held], [step.fence for step in held]
-    with database.untenanted() as connection:
-        connection.execute(_RENEW, {"ids": ids, "fences": fences, "lease": lease_s})
+    keys = {
+        "accounts": [step.key.account_id for step in held],
+        "ids": [step.id for step in held],
+        "fences": [step.fence for step in held],
+    }
+    database.single(_RENEW, keys | {"lease": lease_s})
 
 
 def due_lanes(database: Database, lanes: Sequence[str], *, late_s: float = 0.0) -> list[str]:
     """Return those of some lanes that have steps which could have been claimed so many seconds ago."""
-    with database.untenanted() as connection:
-        return list(connection.execute(_DUE, {"lanes": list(lanes), "late": late_s}).scalars())
+    return [lane for (lane,) in database.single(_DUE, {"lanes": list(lanes), "late": late_s})]
 
 
 def checkpoint(database: Database, held: Held, **values: Any) -> None:
@@ -137,14 +146,5 @@ def write(connection: sa.Connection, held: Held, **values: Any) -> None:
 _STATUS = sa.text("SELECT status, billing_quote_id FROM run WHERE account_id = :account AND id = :run")
 
 
-def _held(row: sa.RowMapping) -> Held:
-    names = (
-        "id place stage lane function subject_id subject_kind label fence attempt failures limit_quantity reservation"
-        " reserved apply_sent job answer applied run_status billing_quote_id"
-    )
-    return Held(
-        key=RunKey(row["account_id"], row["site_id"], row["run_id"]),
-        options=row["run_plan"]["options"],
-        plan=row["run_plan"],
-        **{name: row[name] for name in names.split()},
-    )
+def _held(row: tuple[Any, ...]) -> Held:
+    return Held(RunKey(*row[:3]), *row[3:])

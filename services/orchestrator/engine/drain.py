@@ -11,11 +11,9 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-import sqlalchemy as sa
-
-from chassis.database import Database
+from chassis.database import DATABASE_ERRORS, Database
 from services.orchestrator.bells import Bells
-from services.orchestrator.domain.stages import LANES, LEASE_S, RENEWALS, ROOM
+from services.orchestrator.domain.stages import LANES, LEASE_S, RENEWALS, ROOM, SITE_ROOM
 from services.orchestrator.engine import claims
 from services.orchestrator.engine.carry import Carrier
 from services.orchestrator.engine.claims import Held
@@ -39,6 +37,7 @@ class Drain:
         lane: which lane.
         stopping: whether the worker is to end: what is under way is carried on, and nothing else is claimed.
         room: how many steps of each lane are carried at once.
+        site_room: how many of one site all workers together carry at once in each lane.
         looked: when other lanes were last looked at, by the monotonic clock.
         lease_s: seconds that a step is claimed for at a time.
     """
@@ -49,6 +48,7 @@ class Drain:
     lane: str
     stopping: Callable[[], bool] = lambda: False
     room: Mapping[str, int] = field(default_factory=lambda: ROOM)
+    site_room: Mapping[str, int] = field(default_factory=lambda: SITE_ROOM)
     looked: float = 0.0
     lease_s: float = LEASE_S
 
@@ -80,7 +80,7 @@ class Drain:
             if any(held.lane == self.lane for held in carried.values()):
                 lanes += await self._neglected()
             return [held for lane in lanes for held in await self._claim_lane(lane, carried)]
-        except sa.exc.SQLAlchemyError as error:  # the steps under way go on; their calls were paid for
+        except DATABASE_ERRORS as error:  # the steps under way go on; their calls were paid for
             log.warning("no steps of lane %s can be claimed: %s", self.lane, error)
             return []
 
@@ -88,7 +88,8 @@ class Drain:
         room = self.room[lane] - sum(held.lane == lane for held in carried.values())
         if room <= 0:
             return []
-        return await asyncio.to_thread(claims.claim, self.database, lane, room, lease_s=self.lease_s)
+        most = self.site_room[lane]
+        return await asyncio.to_thread(claims.claim, self.database, lane, room, lease_s=self.lease_s, site_room=most)
 
     async def _neglected(self) -> list[str]:
         if time.monotonic() - self.looked < NEGLECTED_S:
@@ -110,7 +111,7 @@ class Drain:
     async def _carry(self, held: Held) -> None:
         try:
             await self.carrier.carry(held)
-        except sa.exc.SQLAlchemyError as error:
+        except DATABASE_ERRORS as error:
             log.warning("step %s waits for its lease to end: %s", held.id, error)
         except Exception:  # the loop carries other steps too; this one is taken up again when its lease ends
             log.exception("step %s (%s) could not be carried", held.id, held.function)
@@ -120,7 +121,7 @@ class Drain:
             await asyncio.sleep(self.lease_s / RENEWALS)
             try:
                 await asyncio.to_thread(claims.renew, self.database, list(carried.values()), lease_s=self.lease_s)
-            except sa.exc.SQLAlchemyError as error:
+            except DATABASE_ERRORS as error:
                 log.warning("leases could not be renewed: %s", error)
 
     async def _ring_others(self) -> None:
@@ -129,7 +130,7 @@ class Drain:
             for lane in await asyncio.to_thread(claims.due_lanes, self.database, others):
                 if not await asyncio.to_thread(self.bells.ring, lane):
                     return  # neither can the others be rung; the sweeper will
-        except sa.exc.SQLAlchemyError as error:
+        except DATABASE_ERRORS as error:
             log.warning("nobody was rung: %s", error)
 
 

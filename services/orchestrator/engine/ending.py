@@ -11,7 +11,7 @@ from chassis.tenancy import table_of
 from services.orchestrator import repository
 from services.orchestrator.domain.stages import ACTIVE, FUNCTIONS, PLAN_STAGE
 from services.orchestrator.engine.claims import Held, write
-from services.orchestrator.models import Run, RunStage, Step
+from services.orchestrator.models import ASIDE, Run, RunStage, Step
 
 run, stage, step = table_of(Run), table_of(RunStage), table_of(Step)
 
@@ -72,13 +72,15 @@ def cancel(database: Database, held: Held) -> None:
 
 
 def lay_down(database: Database, held: Held) -> None:
-    """Put a step of a paused run back; it is claimed again when the run is resumed.
+    """Put a step of a paused run aside until the run is resumed; due now when that has happened meanwhile.
 
     Raises:
         LeaseLost: another worker has it.
     """
     with database.untenanted() as connection:
-        write(connection, held, status="ready", due=sa.func.now())
+        lock_run(connection, held)  # or a resume at this moment would wake all but this one
+        paused = _status(connection, held) == "paused"
+        write(connection, held, status="ready", due=sa.literal_column(f"'{ASIDE}'") if paused else sa.func.now())
 
 
 def wait(database: Database, held: Held, seconds: float, fault: Fault, *, again: bool) -> None:
@@ -107,6 +109,7 @@ def pause_run(database: Database, held: Held, reason: str, message: str) -> None
         values = {"status": "paused", "pause_reason": reason, "update_time": sa.func.now()}
         if connection.execute(sa.update(run).where(*where).values(values)).rowcount:
             repository.add_event(connection, held.key, "run_paused", message, payload={"reason": reason})
+            repository.put_aside(connection, held.key)
 
 
 def close_stage_if_done(connection: sa.Connection, held: Held) -> None:
@@ -170,7 +173,11 @@ def _first_error(connection: sa.Connection, held: Held) -> str:
 
 def is_active(connection: sa.Connection, held: Held) -> bool:
     """Return whether the step's run is neither ended nor cancelled."""
-    return connection.execute(sa.select(run.c.status).where(*_this_run(held))).scalar_one() in ACTIVE
+    return _status(connection, held) in ACTIVE
+
+
+def _status(connection: sa.Connection, held: Held) -> str:
+    return str(connection.execute(sa.select(run.c.status).where(*_this_run(held))).scalar_one())
 
 
 def _has_open_steps(connection: sa.Connection, held: Held) -> bool:

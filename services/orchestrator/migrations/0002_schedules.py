@@ -11,7 +11,8 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
-_OPEN = sa.text("status IN ('ready', 'running')")
+# Steps of paused runs are due in the year 9000: they are in no index that a claim reads.
+_CLAIMABLE = sa.text("status IN ('ready', 'running') AND due < '9000-01-01 00:00:00+00'")
 _CHECKS = (
     ("automation_config", "weekday", "weekday BETWEEN 1 AND 7"),
     ("automation_config", "month_day", "month_day BETWEEN 1 AND 31"),
@@ -93,11 +94,20 @@ def _maintenance(app: str, sweep: str) -> None:
 
 
 def _indexes() -> None:
+    op.drop_index("step_due_idx", "step", postgresql_concurrently=True)
+    op.create_index("step_due_idx", "step", ["lane", "due"], postgresql_where=_CLAIMABLE, postgresql_concurrently=True)
     op.create_index(
         "step_fair_idx",
         "step",
-        ["lane", "account_id", "due", "id"],
-        postgresql_where=_OPEN,
+        ["lane", "account_id", "site_id", "due", "id"],
+        postgresql_where=_CLAIMABLE,
+        postgresql_concurrently=True,
+    )
+    op.create_index(
+        "step_running_idx",
+        "step",
+        ["account_id", "lane", "site_id"],
+        postgresql_where=sa.text("status = 'running'"),
         postgresql_concurrently=True,
     )
     op.create_index(
@@ -135,4 +145,3 @@ def _indexes() -> None:
         postgresql_where=sa.text("enabled"),
         postgresql_concurrently=True,
     )
-    op.drop_index("step_due_idx", "step", postgresql_concurrently=True)

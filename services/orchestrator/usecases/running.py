@@ -81,7 +81,7 @@ def pause(database: Database, tenant: Tenant, run_id: UUID) -> None:
         key = _key(row)
         repository.set_status(tx.connection, key, "paused", pause_reason="paused_by_user")
         repository.add_event(tx.connection, key, "run_paused", "Paused.", payload={"reason": "paused_by_user"})
-        repository.wake_steps(tx.connection, key)
+        repository.put_aside(tx.connection, key)
 
 
 def resume(

@@ -98,14 +98,13 @@ class TestClaim:
 
     def test_a_paused_run_is_claimed_only_to_let_go(self, owner: Owner, database: Database) -> None:
         run_id = planned(owner)
-        owner.change("Pause", str(run_id))
-        assert not of(run_id, claims.claim(database, "text", 50))
         with database.untenanted() as connection:
             one = sa.text(
                 "UPDATE step SET reserved = true WHERE id = (SELECT id FROM step WHERE run_id = :run"
                 " AND function = 'generate_ideas' ORDER BY id LIMIT 1)"
             )
             connection.execute(one, {"run": run_id})
+        owner.change("Pause", str(run_id))
         assert len(of(run_id, claims.claim(database, "text", 50))) == 1
         owner.change("Cancel", str(run_id))
         self.end(owner)

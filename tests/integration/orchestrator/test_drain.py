@@ -3,11 +3,12 @@
 import asyncio
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+import psycopg
 import pytest
-import sqlalchemy as sa
 from igny8.orchestrator.v1 import orchestrator_pb2
 
 from chassis.database import Database
@@ -113,11 +114,11 @@ class TestDrain:
 
             claimed = False
 
-            def untenanted(self):  # type: ignore[no-untyped-def] # noqa: ANN202 - as its base
+            def single(self, statement: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
                 if self.claimed:
-                    raise sa.exc.OperationalError("claim", {}, Exception("the server closed the connection"))
+                    raise psycopg.OperationalError("the server closed the connection")
                 type(self).claimed = bool(claims.due_lanes(database, ["text"]))
-                return super().untenanted()
+                return super().single(statement, parameters)
 
         leaving = Leaving(house.databases["orchestrator"].sweep, pool_size=2)
         asyncio.run(drain(house, database, "text", leaving))

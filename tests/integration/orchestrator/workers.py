@@ -15,6 +15,7 @@ from services.orchestrator.clients import AsyncPeers, Call
 from services.orchestrator.domain.stages import LANES
 from services.orchestrator.engine import claims
 from services.orchestrator.engine.carry import Carrier
+from services.orchestrator.models import ASIDE
 from services.orchestrator.passports import SiteBook
 from tests.house import House
 
@@ -82,9 +83,10 @@ def sweeping(house: House) -> Iterator[Database]:
 
 
 def make_due(house: House) -> None:
-    """Let every lease and every wait end now."""
+    """Let every lease and every wait end now; steps of paused runs stay where they are."""
     with sweeping(house) as database, database.untenanted() as connection:
-        connection.execute(sa.text("UPDATE step SET due = now() WHERE status IN ('ready', 'running')"))
+        statement = "UPDATE step SET due = now() WHERE status IN ('ready', 'running') AND due < :aside"
+        connection.execute(sa.text(statement), {"aside": ASIDE})
 
 
 def failing(fault: Exception) -> Act:
