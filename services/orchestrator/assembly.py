@@ -14,6 +14,7 @@ from services.orchestrator.clients import Peers
 from services.orchestrator.config import OrchestratorConfig
 from services.orchestrator.leases import lease_s
 from services.orchestrator.passports import SiteBook
+from services.orchestrator.scheduler import SCHEDULER_S, Scheduler
 from services.orchestrator.scribe import Scribe
 from services.orchestrator.servicer import OrchestratorServicer
 from services.orchestrator.sweeper import RELAY_S, SCRIBE_S, SWEEP_S, Loop, Relay, sweep
@@ -27,7 +28,7 @@ def assemble(environment: Environment) -> Built:
     """
     lease = lease_s(environment)
     config = OrchestratorConfig.read(environment)
-    database, rounds = Database(config.service.database_url), Database(config.service.sweep_url, pool_size=4)
+    database, rounds = Database(config.service.database_url), Database(config.service.sweep_url)
     peers = Peers(config.addresses, Issuer("orchestrator", config.passport_key))
     bells = Bells(rounds, celery_app(config.redis_url))
     servicer = OrchestratorServicer(database, peers, SiteBook(), bells, SystemClock())
@@ -36,6 +37,7 @@ def assemble(environment: Environment) -> Built:
     loops = [
         Loop("sweeper", SWEEP_S, lambda: sweep(rounds, bells)),
         Loop("relay", RELAY_S, Relay(rounds, peers, lease_s=lease).round),
+        Loop("scheduler", SCHEDULER_S, Scheduler(rounds, database, peers, bells).round),
         Loop("scribe", SCRIBE_S, Scribe(rounds, config.runs_dir, config.mirror_dir).round),
     ]
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,7 +14,8 @@ from chassis.errors import InvalidArgument, Violation
 from chassis.resource import from_message, to_message
 from chassis.tenancy import Tenant
 from services.orchestrator import translate
-from services.orchestrator.domain.settings import PLATFORM
+from services.orchestrator.domain.plan import Plan
+from services.orchestrator.domain.settings import PLATFORM, settings_options
 
 Config = orchestrator_pb2.AutomationConfig
 DELAY_S_MAX = 3600
@@ -62,6 +64,23 @@ def changes(message: Config, paths: Sequence[str], tenant: Tenant) -> dict[str, 
     if wrong:
         raise InvalidArgument("; ".join(f"{v.field}: {v.description}" for v in wrong), violations=wrong)
     return _columns(message, named)
+
+
+def plan_of(settings: Mapping[str, Any] | None, tenant: Tenant) -> Plan:
+    """Return what a run by a site's settings does; it is told their batch sizes and delays.
+
+    Args:
+        settings: a row of `automation_config`; None for a site that has set nothing.
+        tenant: with the site.
+
+    Raises:
+        InvalidArgument: the plan is wrong, by rules that are newer than it.
+    """
+    message = json_format.ParseDict(
+        (settings or PLATFORM)["plan"], orchestrator_pb2.RunPlan(), ignore_unknown_fields=True
+    )
+    made = translate.plan(message, tenant)
+    return replace(made, options={**made.options, **settings_options(settings)})
 
 
 def _columns(message: Config, named: Sequence[str]) -> dict[str, Any]:

@@ -66,6 +66,7 @@ class AutomationConfig(SiteRow, Editable, Base):
     next_run_time: Mapped[datetime | None] = columns.instant_or_none()
     last_run_time: Mapped[datetime | None] = columns.instant_or_none()
     time_zone: Mapped[str] = columns.text()
+    account_zone: Mapped[str] = columns.text()  # the account's, as identity said last; used where the site has none
     weekday: Mapped[int] = mapped_column(Integer, server_default="1", nullable=False)
     month_day: Mapped[int] = mapped_column(Integer, server_default="1", nullable=False)
     catch_up: Mapped[str] = mapped_column(Text, server_default="once", nullable=False)

@@ -39,14 +39,10 @@ class SiteBook:
 
     async def ask_async(self, peers: AsyncPeers, account_id: UUID, site_id: UUID | None) -> SiteClaim | None:
         """Return a site's claims, from an event loop; raises as `ask`."""
-        return (await self.resolve_async(peers, account_id, site_id)).claim
-
-    async def resolve_async(self, peers: AsyncPeers, account_id: UUID, site_id: UUID | None) -> ResolvedSite:
-        """Return a site's claims and time zone, from an event loop; raises as `ask`."""
         known = self._look(account_id, site_id)
         if known is not None:
-            return known
-        return self._keep(account_id, site_id, await peers.send(clients.resolve_site(account_id, site_id), EDGE))
+            return known.claim
+        return self._keep(account_id, site_id, await peers.send(clients.resolve_site(account_id, site_id), EDGE)).claim
 
     def _look(self, account_id: UUID, site_id: UUID | None) -> ResolvedSite | None:
         with self._lock:

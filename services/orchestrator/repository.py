@@ -177,8 +177,14 @@ def _of(table: sa.Table, key: RunKey) -> tuple[sa.ColumnElement[bool], ...]:
 
 
 def insert_quote(tx: Transaction, values: Mapping[str, Any]) -> None:
-    """Insert a run's quote."""
-    tx.execute(sa.insert(quote).values(account_id=tx.tenant.account_id, site_id=tx.tenant.site_id, **values))
+    """Insert a run's quote; one that is there under its id stays, unless it has expired."""
+    row = {"account_id": tx.tenant.account_id, "site_id": tx.tenant.site_id, **values}
+    statement = (
+        insert(quote)
+        .values(row)
+        .on_conflict_do_update(index_elements=["account_id", "id"], set_=row, where=quote.c.expire_time < sa.func.now())
+    )
+    tx.execute(statement)
 
 
 def read_quote(tx: Transaction, quote_id: UUID) -> sa.Row[Any] | None:

@@ -31,17 +31,16 @@ WHEN = frozenset({"enabled", "frequency", "local_time", "time_zone", "weekday", 
 """What the next start follows from."""
 
 
-def zone_of(settings: Mapping[str, Any], account_zone: str) -> ZoneInfo:
+def zone_of(settings: Mapping[str, Any]) -> ZoneInfo:
     """Return whose local time a site's settings mean: its own zone, or its account's, or UTC."""
-    return zone_named(settings["time_zone"] or account_zone) or ZoneInfo("UTC")
+    return zone_named(settings["time_zone"] or settings["account_zone"]) or ZoneInfo("UTC")
 
 
-def next_start(settings: Mapping[str, Any], account_zone: str, after: datetime) -> datetime | None:
+def next_start(settings: Mapping[str, Any], after: datetime) -> datetime | None:
     """Return the first start after an instant, in UTC; None when runs do not start by themselves.
 
     Args:
         settings: a row of `automation_config`.
-        account_zone: the account's time zone.
         after: an instant.
     """
     if not settings["enabled"]:
@@ -49,7 +48,7 @@ def next_start(settings: Mapping[str, Any], account_zone: str, after: datetime) 
     table = Timetable(
         frequency=settings["frequency"],
         at=time.fromisoformat(settings["local_time"]),
-        zone=zone_of(settings, account_zone),
+        zone=zone_of(settings),
         weekday=settings["weekday"],
         month_day=settings["month_day"],
     )

@@ -42,6 +42,7 @@ def downgrade() -> None:
 def _settings() -> None:
     for column in (
         sa.Column("time_zone", sa.Text(), nullable=False, server_default=""),
+        sa.Column("account_zone", sa.Text(), nullable=False, server_default=""),
         sa.Column("weekday", sa.Integer(), nullable=False, server_default="1"),
         sa.Column("month_day", sa.Integer(), nullable=False, server_default="1"),
         sa.Column("catch_up", sa.Text(), nullable=False, server_default="once"),

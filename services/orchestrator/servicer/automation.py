@@ -6,7 +6,6 @@ from igny8.orchestrator.v1 import orchestrator_pb2, orchestrator_service_pb2
 from chassis import call
 from chassis.tenancy import Tenant
 from services.orchestrator import automation, clients, repository
-from services.orchestrator.domain.settings import WHEN
 from services.orchestrator.passports import EDGE
 from services.orchestrator.servicer.base import Calls
 from services.orchestrator.usecases import settings
@@ -31,7 +30,7 @@ class AutomationCalls(Calls):
         """Change a site's settings."""
         tenant, given = call.tenant(), request.automation_config
         values = automation.changes(given, list(request.update_mask.paths), tenant)
-        zone = self._account_zone(tenant) if WHEN & values.keys() else ""
+        zone = self._account_zone(tenant)
         row = settings.change_settings(self.database, tenant, values, given.etag, zone, self._clock.now())
         return automation.shown(row, tenant)
 
@@ -40,7 +39,8 @@ class AutomationCalls(Calls):
     ) -> _pb.AutomationConfig:
         """Set a site back to the platform's settings."""
         tenant = call.tenant()
-        row = settings.reset_settings(self.database, tenant, request.etag, self._clock.now())
+        zone = self._account_zone(tenant)
+        row = settings.reset_settings(self.database, tenant, request.etag, zone, self._clock.now())
         return automation.shown(row, tenant)
 
     def _account_zone(self, tenant: Tenant) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
+from uuid import UUID
 
 from chassis.database import Database
 from chassis.ids import new_id
@@ -18,12 +19,21 @@ from services.orchestrator.domain.stages import FUNCTIONS
 _LIMIT = 5000
 
 
-def quote_run(database: Database, peers: Peers, tenant: Tenant, passport: Passport, plan: Plan) -> dict[str, Any]:
+def quote_run(
+    database: Database,
+    peers: Peers,
+    tenant: Tenant,
+    passport: Passport,
+    plan: Plan,
+    ids: tuple[UUID, UUID] | None = None,
+) -> dict[str, Any]:
     """Return what a run would do and cost, stored so that a run can be started with it.
 
     Args:
         passport: the engine's, for the tenant.
         plan: with defaults filled in.
+        ids: of the quote and of the run that it is for, where a repeat must not make another; what is stored under
+            them and has not expired stays, and need not be what is returned here.
 
     Raises:
         Fault: an owner or billing refused, or cannot be reached.
@@ -32,8 +42,8 @@ def quote_run(database: Database, peers: Peers, tenant: Tenant, passport: Passpo
         ratios = Ratios(repository.read_past(tx, tenant.site_id, plan.functions))
     walk = Walk(plan, ratios)
     estimates = [walk.estimate(name, _find(peers, passport, plan, name)) for name in plan.functions]
-    quote_id, run_id = new_id(), new_id()
-    priced = peers.send(clients.create_quote(quote_id, _to_be_priced(estimates), plan.max_credits), passport)
+    quote_id, run_id = ids or (new_id(), new_id())
+    priced = peers.send(clients.create_quote(new_id(), _to_be_priced(estimates), plan.max_credits), passport)
     available = peers.send(clients.available_credits(), passport)
     prices = {line.operation: line for line in priced.lines}
     with database.transaction(tenant) as tx:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -23,9 +24,18 @@ _ACTIVE_INDEX = "run_one_active_automation_idx"
 
 
 def start_with_quote(
-    database: Database, peers: Peers, clock: Clock, tenant: Tenant, passport: Passport, quote_id: UUID
+    database: Database,
+    peers: Peers,
+    clock: Clock,
+    tenant: Tenant,
+    passport: Passport,
+    quote_id: UUID,
+    schedule_time: datetime | None = None,
 ) -> UUID:
     """Start the run a quote was made for; starting it again returns the same run.
+
+    Args:
+        schedule_time: the start of a schedule that it is made for.
 
     Raises:
         QuoteInvalid: there is no such quote at the site, or it has expired.
@@ -45,7 +55,7 @@ def start_with_quote(
         _refuse_second_run(tx, plan, run_id)
     peers.send(clients.accept_quote(quote.billing_quote_id, run_id), passport)
     budget = {"billing_quote_id": quote.billing_quote_id, "quoted_credits": quote.limit_credits}
-    _insert(database, clock, tenant, run_id, plan, budget)
+    _insert(database, clock, tenant, run_id, plan, {**budget, "schedule_time": schedule_time})
     return run_id
 
 
@@ -138,10 +148,11 @@ def plan_from_json(raw: Mapping[str, Any]) -> Plan:
 
 
 def _insert(
-    database: Database, clock: Clock, tenant: Tenant, run_id: UUID, plan: Plan, budget: Mapping[str, Any]
+    database: Database, clock: Clock, tenant: Tenant, run_id: UUID, plan: Plan, more: Mapping[str, Any]
 ) -> bool:
     """Insert a run with its stages and the step that plans the first; return False when it exists already."""
-    name = run_name(clock.now(), "manual")
+    trigger = "scheduled" if more.get("schedule_time") else "manual"
+    name = run_name(clock.now(), trigger)
     try:
         with database.transaction(tenant) as tx:
             values = {
@@ -149,10 +160,10 @@ def _insert(
                 "name": name,
                 "plan": _as_stored(plan),
                 "by_hand": plan.by_hand,
-                "trigger": "manual",
+                "trigger": trigger,
                 "current_stage": 0 if plan.by_hand else FUNCTIONS[plan.functions[0]].stage,
             }
-            if not repository.insert_run(tx, {**values, **budget}):
+            if not repository.insert_run(tx, {**values, **more}):
                 return False
             key = RunKey(tenant.account_id, tenant.site_id, run_id)
             repository.insert_stages(tx.connection, key, _stage_rows(plan))

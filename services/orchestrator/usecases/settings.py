@@ -23,7 +23,7 @@ def change_settings(
         tenant: with the site.
         values: columns to change.
         etag: of the settings as they were read; "" for whatever they are.
-        account_zone: the account's time zone.
+        account_zone: the account's time zone; it is kept with the settings.
         now: after which the next start is looked for.
 
     Raises:
@@ -33,15 +33,16 @@ def change_settings(
         row = repository.lock_config(tx)
         if etag and etag != str(row.revision):
             raise Aborted("The settings were changed by somebody else; read them again and repeat the change.")
-        after = {**row._mapping, **values}
-        following = {"next_run_time": next_start(after, account_zone, now)} if WHEN & values.keys() else {}
-        return repository.write_config(tx, {**values, **following})
+        changes = {**values, "account_zone": account_zone}
+        if WHEN & values.keys():
+            changes["next_run_time"] = next_start({**row._mapping, **changes}, now)
+        return repository.write_config(tx, changes)
 
 
-def reset_settings(database: Database, tenant: Tenant, etag: str, now: datetime) -> sa.Row[Any]:
+def reset_settings(database: Database, tenant: Tenant, etag: str, account_zone: str, now: datetime) -> sa.Row[Any]:
     """Set a site back to the platform's settings, with which no run starts by itself.
 
     Raises:
         Aborted: they were changed since the etag was read.
     """
-    return change_settings(database, tenant, PLATFORM, etag, "", now)
+    return change_settings(database, tenant, PLATFORM, etag, account_zone, now)
