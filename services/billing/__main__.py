@@ -21,7 +21,7 @@ def offers(database: Database, sweep: Database, clock: Clock) -> list[Offer]:
         Offer(
             "igny8.billing.v1.BillingService",
             billing_service_pb2_grpc.add_BillingServiceServicer_to_server,
-            BillingServicer(database, clock),
+            BillingServicer(database, sweep, clock),
         ),
         *common_offers(sweep=sweep, database=database, handlers=accounts.handlers(clock)),
     ]

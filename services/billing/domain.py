@@ -252,6 +252,8 @@ class Balance:
     held: int
     expiring_soon: int
     plan: str
+    effective_later: int = 0
+    next_effective_time: datetime | None = None
 
     @property
     def available(self) -> int:

@@ -1,5 +1,7 @@
 """The gRPC edge of billing."""
 
+from dataclasses import asdict
+
 import grpc
 from igny8.billing.v1 import billing_pb2, billing_service_pb2, billing_service_pb2_grpc
 
@@ -9,7 +11,7 @@ from chassis.database import Database
 from chassis.ids import require_id
 from services.billing import translate
 from services.billing.resources import CREDIT_COST, CREDIT_TRANSACTION, CREDIT_USAGE, PLAN
-from services.billing.usecases import accounts, holds, quotes
+from services.billing.usecases import accounts, holds, quotes, upkeep
 
 
 class BillingServicer(billing_service_pb2_grpc.BillingServiceServicer):
@@ -17,6 +19,7 @@ class BillingServicer(billing_service_pb2_grpc.BillingServiceServicer):
 
     Args:
         database: billing's, under its app role.
+        sweep: the same under its sweep role, for rounds over all accounts.
         clock: tells when credits end.
     """
 
@@ -25,8 +28,9 @@ class BillingServicer(billing_service_pb2_grpc.BillingServiceServicer):
     ListCreditCosts = CREDIT_COST.list(billing_service_pb2.ListCreditCostsResponse)
     ListPlans = PLAN.list(billing_service_pb2.ListPlansResponse)
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, sweep: Database, clock: Clock) -> None:
         self.database = database
+        self._sweep = sweep
         self._clock = clock
 
     def GetBalance(
@@ -119,3 +123,33 @@ class BillingServicer(billing_service_pb2_grpc.BillingServiceServicer):
         """Free a hold."""
         freed = holds.release(self.database, call.tenant(), request.key, self._clock.now())
         return billing_service_pb2.ReleaseResponse(released_credits=freed)
+
+    def ListStepCaptures(
+        self, request: billing_service_pb2.ListStepCapturesRequest, context: grpc.ServicerContext
+    ) -> billing_service_pb2.ListStepCapturesResponse:
+        """List what steps have captured and hold."""
+        run_ids = [require_id("run_ids", run_id) for run_id in request.run_ids]
+        rows, token = upkeep.list_step_captures(
+            self.database, call.tenant(), run_ids, request.page_size, request.page_token
+        )
+        return billing_service_pb2.ListStepCapturesResponse(
+            step_captures=[translate.step_capture(row) for row in rows], next_page_token=token
+        )
+
+    def LapseCredits(
+        self, request: billing_service_pb2.LapseCreditsRequest, context: grpc.ServicerContext
+    ) -> billing_service_pb2.LapseCreditsResponse:
+        """Begin and end credits over all accounts."""
+        lapsed = upkeep.lapse_credits(self._sweep, self.database, request.limit, self._clock.now())
+        return billing_service_pb2.LapseCreditsResponse(**asdict(lapsed))
+
+    def ReconcileAccounts(
+        self, request: billing_service_pb2.ReconcileAccountsRequest, context: grpc.ServicerContext
+    ) -> billing_service_pb2.ReconcileAccountsResponse:
+        """Compare the books of a page of accounts with each other."""
+        found = upkeep.reconcile_accounts(self._sweep, self.database, request.page_size, request.page_token)
+        return billing_service_pb2.ReconcileAccountsResponse(
+            accounts=found.accounts,
+            differences=[translate.difference(item) for item in found.differences],
+            next_page_token=found.next_page_token,
+        )

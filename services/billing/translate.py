@@ -11,6 +11,7 @@ from chassis.errors import InvalidArgument
 from chassis.ids import parse_id, require_id
 from chassis.resource import to_message
 from services.billing.domain import Balance, DayLimit, Hold, Reservation, Use, Work
+from services.billing.usecases.upkeep import Difference
 
 
 def works(request: billing_service_pb2.CreateQuoteRequest) -> list[Work]:
@@ -75,6 +76,16 @@ def hold(value: Hold) -> billing_pb2.Hold:
 def quote(row: sa.RowMapping) -> billing_pb2.Quote:
     """Return a quote as it is sent."""
     return to_message(billing_pb2.Quote, row)
+
+
+def step_capture(row: sa.RowMapping) -> billing_pb2.StepCapture:
+    """Return what a step has captured as it is sent."""
+    return to_message(billing_pb2.StepCapture, row)
+
+
+def difference(value: Difference) -> billing_pb2.AccountDifference:
+    """Return a difference as it is sent."""
+    return to_message(billing_pb2.AccountDifference, asdict(value))
 
 
 def plan(row: sa.RowMapping) -> billing_pb2.Plan:

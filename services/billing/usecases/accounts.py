@@ -166,7 +166,7 @@ def _balance(transaction: Transaction, now: datetime) -> Balance:
         row = repository.balance(transaction, now)
     if row is None:
         raise NoCreditAccount
-    return Balance(row.posted, row.held, row.expiring_soon, row.plan)
+    return Balance(row.posted, row.held, row.expiring_soon, row.plan, row.effective_later, row.next_effective_time)
 
 
 def _whole(tenant: Tenant) -> Tenant:

@@ -16,6 +16,7 @@ from services.billing import repository
 from services.billing.domain import NO_DAY_LIMIT, QUOTE_LIFETIME, DayLimit, Grant, Reservation, Use
 
 PLENTY = 10**9
+CHANGE_KINDS = {"plan": "subscription", "bonus": "purchase", "promotional": "promotion"}
 CONNECTIONS = 64  # as many as the tests' pool has
 
 
@@ -27,8 +28,8 @@ class Books:
     run_id: UUID = field(default_factory=new_id)
 
     @classmethod
-    def opened(cls, database: Database) -> "Books":
-        books = cls(database, Tenant(new_id(), a_site()))
+    def opened(cls, database: Database, clock: FakeClock | None = None) -> "Books":
+        books = cls(database, Tenant(new_id(), a_site()), clock or FakeClock())
         books.do(repository.open_account)
         return books
 
@@ -37,10 +38,16 @@ class Books:
             return function(transaction, *arguments, self.clock.now())
 
     def give(
-        self, credits_: int, *, key: str = "", kind: str = "bonus", expires: datetime | None = None, name: str = ""
+        self,
+        credits_: int,
+        *,
+        key: str = "",
+        kind: str = "bonus",
+        expires: datetime | None = None,
+        name: str = "",
+        **more: Any,
     ) -> Any:
-        change_kind = {"plan": "subscription", "bonus": "purchase", "promotional": "promotion"}[kind]
-        given = Grant(key or str(new_id()), kind, change_kind, credits_, name, expires, True)
+        given = Grant(key or str(new_id()), kind, CHANGE_KINDS[kind], credits_, name, expires, True, **more)
         return self.do(repository.grant, given)
 
     def quote(self, limit: int = PLENTY, *, key: str = "") -> UUID:
@@ -63,8 +70,8 @@ class Books:
         wanted = Reservation(key or str(new_id()), quote_id, operation, quantity, self.run_id, None, day)
         return self.do(repository.reserve, wanted)
 
-    def capture(self, key: str, quantity: int) -> Any:
-        return self.do(repository.capture, key, Use(quantity, "task"))
+    def capture(self, key: str, quantity: int, **more: Any) -> Any:
+        return self.do(repository.capture, key, Use(quantity, "task", **more))
 
     def release(self, key: str) -> Any:
         return self.do(repository.release, key)

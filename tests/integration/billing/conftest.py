@@ -1,6 +1,8 @@
 """One billing database and server for the module, and accounts in it that nobody has seen before."""
 
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -8,10 +10,34 @@ from chassis.database import Database
 from chassis.embedded.roles import ServiceUrls
 from chassis.testing.clock import FakeClock
 from chassis.testing.postgres import TemplateDatabases
-from chassis.testing.service import Caller, Running, serving
+from chassis.testing.service import Caller, Running, a_passport, serving
 from services.billing.__main__ import offers
 from tests.integration.billing.books import CONNECTIONS, Books
 from tests.integration.billing.calls import Stub, opened
+
+
+@dataclass(frozen=True)
+class Service:
+    """Billing in front of a database that one test has to itself."""
+
+    urls: ServiceUrls
+    database: Database
+    clock: FakeClock
+    caller: Caller
+    stub: Stub
+
+    @classmethod
+    @contextmanager
+    def opened(cls, urls: ServiceUrls, clock: FakeClock) -> Iterator["Service"]:
+        database, sweep = Database(urls.app), Database(urls.sweep)
+        with closing(database), closing(sweep), serving("billing", offers(database, sweep, clock)) as running:
+            engine = running.caller(a_passport(scopes=["engine"])).at(None)
+            nobody = replace(engine, passport=replace(engine.passport, account_id=None))
+            yield cls(urls, database, clock, nobody, Stub(running.channel))
+
+    def books(self) -> Books:
+        """A new account."""
+        return Books.opened(self.database, self.clock)
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +51,14 @@ def database(urls: ServiceUrls) -> Iterator[Database]:
     made = Database(urls.app, pool_size=CONNECTIONS)
     yield made
     made.close()
+
+
+@pytest.fixture
+def few_accounts(databases: TemplateDatabases) -> Iterator[Service]:
+    """Billing with a database of its own: for rounds over all accounts, where those of other tests would count."""
+    clock = FakeClock()
+    with databases.fresh("billing") as urls, Service.opened(urls, clock) as made:
+        yield made
 
 
 @pytest.fixture

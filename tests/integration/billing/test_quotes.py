@@ -38,9 +38,7 @@ class TestAnotherQuoteOfTheRun:
         caller.call(stub.Reserve, wanted(first, 400, "b"))
         second = accepted(caller, stub, line("content", 700), run_id=first.run_id)
         assert (second.earlier_captured_credits, second.earlier_held_credits, runs_limit(second)) == (2, 4, 13)
-        caller.call(
-            stub.Capture, S.CaptureRequest(key="b", quantity=100)
-        )  # later, under the first
+        caller.call(stub.Capture, S.CaptureRequest(key="b", quantity=100))  # later, under the first
         third = accepted(caller, stub, line("content", 500), run_id=first.run_id)
         assert (third.earlier_captured_credits, third.earlier_held_credits) == (3, 0)
         assert runs_limit(again(caller, stub, first)) == 10  # only those before it count
