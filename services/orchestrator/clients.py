@@ -24,6 +24,7 @@ _FUNCTIONS = "/igny8.common.v1.FunctionsService/"
 _BILLING = "/igny8.billing.v1.BillingService/"
 _AI = "/igny8.ai.v1.AiService/"
 QUICK_S = 5.0
+SELECT_S = 30.0
 MODEL_S = 180.0
 
 
@@ -85,13 +86,20 @@ class ResolvedSite:
 
 
 def select_work(
-    owner: str, function: str, subject_ids: Sequence[str], limit: int, options: Mapping[str, Any]
+    owner: str,
+    function: str,
+    subject_ids: Sequence[str],
+    limit: int,
+    options: Mapping[str, Any],
+    deadline_s: float = SELECT_S,
 ) -> Call[Selection]:
     """Ask an owner what a function could be run on."""
     request = functions_service_pb2.SelectWorkRequest(
         function=function, subject_ids=subject_ids, limit=limit, options_json=json.dumps(options)
     )
-    return Call(owner, _FUNCTIONS + "SelectWork", request, functions_service_pb2.SelectWorkResponse, _selection, 30.0)
+    return Call(
+        owner, _FUNCTIONS + "SelectWork", request, functions_service_pb2.SelectWorkResponse, _selection, deadline_s
+    )
 
 
 def prepare_work(

@@ -158,6 +158,12 @@ def counted() -> dict[str, sa.ColumnElement[Any]]:
     return {"pace_s": sa.func.greatest(pace, 0.0), "counted_time": now}
 
 
+def count_on(connection: sa.Connection, key: RunKey) -> None:
+    """Have the pace of a run's open stage go on from now, as if the run had not been paused."""
+    target = (*_of(stage, key), stage.c.state == "open")
+    connection.execute(sa.update(stage).where(*target).values(counted_time=sa.func.clock_timestamp()))
+
+
 def cancel_untouched_steps(connection: sa.Connection, key: RunKey) -> None:
     """Cancel the steps that no worker has touched; the others are unwound by whoever holds them."""
     where = (*_of(step, key), step.c.status == "ready", step.c.fence == 0)

@@ -31,7 +31,7 @@ class RunCalls(Calls):
         else:
             run_id = translate.run_id_for(tenant, request.request_id) if request.request_id else new_id()
             plan = translate.with_subject(translate.plan(request.plan, tenant), run_id)
-            running.start_free(self.database, self._clock, tenant, plan, run_id)
+            running.start_free(self.database, self._peers, self._clock, tenant, engine(tenant), plan, run_id)
         self._bells.ring("local")
         return self._run(str(run_id))
 

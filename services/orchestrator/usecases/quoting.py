@@ -9,14 +9,12 @@ from chassis.database import Database
 from chassis.ids import new_id
 from chassis.passport import Passport
 from chassis.tenancy import Tenant
-from chassis.work import Selection
 from services.orchestrator import clients, repository
 from services.orchestrator.clients import Peers, PricedLine, QuoteLine
 from services.orchestrator.domain.estimates import Ratios, StageEstimate, Walk
 from services.orchestrator.domain.plan import Plan
 from services.orchestrator.domain.stages import FUNCTIONS
-
-_LIMIT = 5000
+from services.orchestrator.usecases import queues
 
 
 def quote_run(
@@ -41,7 +39,8 @@ def quote_run(
     with database.transaction(tenant) as tx:
         ratios = Ratios(repository.read_past(tx, tenant.site_id, plan.functions))
     walk = Walk(plan, ratios)
-    estimates = [walk.estimate(name, _find(peers, passport, plan, name)) for name in plan.functions]
+    found = queues.find(peers, passport, plan)
+    estimates = [walk.estimate(name, found[name]) for name in plan.functions]
     quote_id, run_id = ids or (new_id(), new_id())
     priced = peers.send(clients.create_quote(new_id(), _to_be_priced(estimates), plan.max_credits), passport)
     available = peers.send(clients.available_credits(), passport)
@@ -59,14 +58,6 @@ def quote_run(
         }
         repository.insert_quote(tx, values)
     return {**values, "site_id": tenant.site_id, "available_credits": available}
-
-
-def _find(peers: Peers, passport: Passport, plan: Plan, name: str) -> Selection:
-    """Ask a function's owner what waits for it."""
-    if plan.skip_reason(name):
-        return Selection([], 0)
-    subjects = plan.subject_ids if plan.by_hand else ()
-    return peers.send(clients.select_work(FUNCTIONS[name].owner, name, subjects, _LIMIT, plan.options), passport)
 
 
 def _to_be_priced(estimates: Sequence[StageEstimate]) -> list[QuoteLine]:
@@ -87,6 +78,7 @@ def _line(estimate: StageEstimate, prices: Mapping[str, PricedLine]) -> dict[str
         "stage": function.stage,
         "function": function.name,
         "items": estimate.items,
+        "waiting": estimate.waiting,
         "expected_quantity": estimate.expected_quantity,
         "limit_quantity": estimate.limit_quantity,
         "operation": function.operation,

@@ -1,7 +1,7 @@
 """Starting, pausing, resuming and cancelling runs: each one transaction; the steps follow what the run's row says."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -15,12 +15,30 @@ from chassis.passport import Passport
 from chassis.tenancy import Tenant
 from services.orchestrator import clients, repository
 from services.orchestrator.clients import Peers
+from services.orchestrator.domain.estimates import Past
+from services.orchestrator.domain.pace import expected_pace_s
 from services.orchestrator.domain.plan import Plan, run_name
 from services.orchestrator.domain.stages import ENDED, FUNCTIONS
 from services.orchestrator.errors import QuoteInvalid, RunActive
 from services.orchestrator.repository import RunKey
+from services.orchestrator.usecases import queues
 
 _ACTIVE_INDEX = "run_one_active_automation_idx"
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What is known of a run when it starts, each by function.
+
+    Args:
+        waiting: items that wait.
+        expected: items that it will work on.
+        past: what the site's last runs did.
+    """
+
+    waiting: Mapping[str, int]
+    expected: Mapping[str, int]
+    past: Mapping[str, Past]
 
 
 def start_with_quote(
@@ -53,13 +71,19 @@ def start_with_quote(
         if quote.expire_time < clock.now():
             raise QuoteInvalid("The quote has expired; ask for another.")
         _refuse_second_run(tx, plan, run_id)
+        past = repository.read_past(tx, tenant.site_id, plan.functions)
+    quoted = {line["function"]: line for line in quote.lines}
+    waiting = {name: line.get("waiting", 0) for name, line in quoted.items()} | queues.count(peers, passport, plan)
     peers.send(clients.accept_quote(quote.billing_quote_id, run_id), passport)
     budget = {"billing_quote_id": quote.billing_quote_id, "quoted_credits": quote.limit_credits}
-    _insert(database, clock, tenant, run_id, plan, {**budget, "schedule_time": schedule_time})
+    outlook = Outlook(waiting, {name: line["items"] for name, line in quoted.items()}, past)
+    _insert(database, clock, tenant, run_id, plan, outlook, {**budget, "schedule_time": schedule_time})
     return run_id
 
 
-def start_free(database: Database, clock: Clock, tenant: Tenant, plan: Plan, run_id: UUID) -> None:
+def start_free(
+    database: Database, peers: Peers, clock: Clock, tenant: Tenant, passport: Passport, plan: Plan, run_id: UUID
+) -> None:
     """Start a run that costs nothing; starting it again under the same id changes nothing.
 
     Raises:
@@ -69,7 +93,11 @@ def start_free(database: Database, clock: Clock, tenant: Tenant, plan: Plan, run
     """
     if not plan.is_free:
         raise InvalidArgument.field("quote_id", "is required for work that costs credits; ask for a quote first")
-    if _insert(database, clock, tenant, run_id, plan, {}):
+    waiting = queues.count(peers, passport, plan)
+    with database.transaction(tenant) as tx:
+        past = repository.read_past(tx, tenant.site_id, plan.functions)
+    expected = {name: min(count, plan.cap(name) or count) for name, count in waiting.items()}
+    if _insert(database, clock, tenant, run_id, plan, Outlook(waiting, expected, past), {}):
         return
     with database.transaction(tenant) as tx:
         existing = repository.read_run(tx, run_id)
@@ -78,7 +106,7 @@ def start_free(database: Database, clock: Clock, tenant: Tenant, plan: Plan, run
 
 
 def pause(database: Database, tenant: Tenant, run_id: UUID) -> None:
-    """Stop a run before its next phases. Pausing a paused run changes nothing.
+    """Stop a run before its next phases. Pausing a paused run changes nothing, unless it would go on by itself.
 
     Raises:
         NotFound: there is no such run.
@@ -86,10 +114,10 @@ def pause(database: Database, tenant: Tenant, run_id: UUID) -> None:
     """
     with database.transaction(tenant) as tx:
         row = _not_ended(tx, run_id, "paused")
-        if row.status == "paused":
+        if row.status == "paused" and row.resume_time is None:
             return
         key = _key(row)
-        repository.set_status(tx.connection, key, "paused", pause_reason="paused_by_user")
+        repository.set_status(tx.connection, key, "paused", pause_reason="paused_by_user", resume_time=None)
         repository.add_event(tx.connection, key, "run_paused", "Paused.", payload={"reason": "paused_by_user"})
         repository.put_aside(tx.connection, key)
 
@@ -118,7 +146,8 @@ def resume(
         if row.pause_reason == "quote_exhausted" and not budget:
             raise QuoteInvalid("The run's quote is used up; ask for another quote and resume with its id.")
         key = _key(row)
-        repository.set_status(tx.connection, key, "running", pause_reason="", **budget)
+        repository.set_status(tx.connection, key, "running", pause_reason="", resume_time=None, **budget)
+        repository.count_on(tx.connection, key)
         repository.add_event(tx.connection, key, "run_resumed", "Resumed.")
         repository.wake_steps(tx.connection, key)
 
@@ -136,7 +165,9 @@ def cancel(database: Database, tenant: Tenant, run_id: UUID) -> None:
             return
         row = _not_ended(tx, run_id, "cancelled")
         key = _key(row)
-        repository.set_status(tx.connection, key, "cancelled", end_time=sa.func.now(), pause_reason="")
+        repository.set_status(
+            tx.connection, key, "cancelled", end_time=sa.func.now(), pause_reason="", resume_time=None
+        )
         repository.cancel_untouched_steps(tx.connection, key)
         repository.wake_steps(tx.connection, key)
         repository.add_event(tx.connection, key, "run_cancelled", "Cancelled; what was made is kept and paid.")
@@ -148,7 +179,13 @@ def plan_from_json(raw: Mapping[str, Any]) -> Plan:
 
 
 def _insert(
-    database: Database, clock: Clock, tenant: Tenant, run_id: UUID, plan: Plan, more: Mapping[str, Any]
+    database: Database,
+    clock: Clock,
+    tenant: Tenant,
+    run_id: UUID,
+    plan: Plan,
+    outlook: Outlook,
+    more: Mapping[str, Any],
 ) -> bool:
     """Insert a run with its stages and the step that plans the first; return False when it exists already."""
     trigger = "scheduled" if more.get("schedule_time") else "manual"
@@ -166,7 +203,7 @@ def _insert(
             if not repository.insert_run(tx, {**values, **more}):
                 return False
             key = RunKey(tenant.account_id, tenant.site_id, run_id)
-            repository.insert_stages(tx.connection, key, _stage_rows(plan))
+            repository.insert_stages(tx.connection, key, _stage_rows(plan, outlook))
             first = FUNCTIONS[plan.functions[0]]
             repository.insert_planning_step(tx.connection, key, 1, first.stage, f"Plan {first.name}")
             names = {"functions": list(plan.functions)}
@@ -186,17 +223,22 @@ def _as_stored(plan: Plan) -> dict[str, Any]:
     return {**asdict(plan), "functions": list(plan.functions), "subject_ids": list(plan.subject_ids)}
 
 
-def _stage_rows(plan: Plan) -> Sequence[dict[str, Any]]:
-    return [
-        {
+def _stage_rows(plan: Plan, outlook: Outlook) -> Sequence[dict[str, Any]]:
+    rows = []
+    for place, name in enumerate(plan.functions, start=1):
+        expected = outlook.expected.get(name, 0)
+        row = {
             "place": place,
             "stage": FUNCTIONS[name].stage,
             "function": name,
             "state": "planning" if place == 1 else "pending",
+            "waiting_at_start": outlook.waiting.get(name, 0),
+            "expected": expected,
+            "pace_s": expected_pace_s(name, expected, outlook.past.get(name)),
             "start_time": sa.func.now() if place == 1 else None,
         }
-        for place, name in enumerate(plan.functions, start=1)
-    ]
+        rows.append(row)
+    return rows
 
 
 def _refuse_second_run(tx: Transaction, plan: Plan, run_id: UUID) -> None:

@@ -1,0 +1,55 @@
+"""What waits for the functions of a plan: the owners' answers, asked for at once and never inside a transaction."""
+
+import logging
+from concurrent.futures import ThreadPoolExecutor
+
+from chassis.errors import Fault, Kind
+from chassis.passport import Passport
+from chassis.work import Selection
+from services.orchestrator import clients
+from services.orchestrator.clients import Peers
+from services.orchestrator.domain.plan import Plan
+from services.orchestrator.domain.stages import FUNCTIONS
+
+log = logging.getLogger(__name__)
+ITEMS_MAX = 5000  # the most that one stage of a run works on
+_COUNT_S = 2.0
+
+
+def find(peers: Peers, passport: Passport, plan: Plan) -> dict[str, Selection]:
+    """Return what waits for each of a plan's functions, with its items.
+
+    Raises:
+        Fault: an owner refused, or cannot be reached.
+    """
+
+    def ask(name: str) -> Selection:
+        return _select(peers, passport, plan, name, ITEMS_MAX, clients.SELECT_S)
+
+    with ThreadPoolExecutor(len(plan.functions)) as pool:
+        return dict(zip(plan.functions, pool.map(ask, plan.functions), strict=True))
+
+
+def count(peers: Peers, passport: Passport, plan: Plan) -> dict[str, int]:
+    """Return how many items wait for each of a plan's functions; those of an owner that is away are left out."""
+
+    def ask(name: str) -> int | None:
+        try:
+            return _select(peers, passport, plan, name, 0, _COUNT_S).total
+        except Fault as fault:
+            if fault.code not in {Kind.UNAVAILABLE, Kind.DEADLINE_EXCEEDED}:
+                raise
+            log.warning("what waits for %s is not known just now: %s", name, fault.message)
+            return None
+
+    with ThreadPoolExecutor(len(plan.functions)) as pool:
+        found = zip(plan.functions, pool.map(ask, plan.functions), strict=True)
+        return {name: total for name, total in found if total is not None}
+
+
+def _select(peers: Peers, passport: Passport, plan: Plan, name: str, limit: int, deadline_s: float) -> Selection:
+    if plan.skip_reason(name):
+        return Selection([], 0)
+    subjects = plan.subject_ids if plan.by_hand else ()
+    call = clients.select_work(FUNCTIONS[name].owner, name, subjects, limit, plan.options, deadline_s)
+    return peers.send(call, passport)
