@@ -144,17 +144,18 @@ def wake_steps(connection: sa.Connection, key: RunKey) -> None:
     connection.execute(sa.update(step).where(*waiting).values(due=sa.func.now()))
 
 
-def counted() -> dict[str, sa.ColumnElement[Any]]:
-    """Return what the end of an item changes in its stage's pace: seconds between two ends, later ones weighing more.
+def counted(ends: int = 1) -> dict[str, sa.ColumnElement[Any]]:
+    """Return what the end of items changes in their stage's pace: seconds between two ends, later ones weighing more.
 
     The mean of all gaps until there are PACE_OVER of them, then a moving one: many steps are under way at once and end
-    in bursts, which a shorter memory would follow up and down. The database's clock, read under the run's lock.
+    in bursts, which a shorter memory would follow up and down. Several that end together share one gap. The database's
+    clock, read under the run's lock.
     """
-    ended = stage.c.succeeded + stage.c.failed + stage.c.cancelled + 1
+    ended = stage.c.succeeded + stage.c.failed + stage.c.cancelled + ends
     now = sa.func.clock_timestamp()
     gap = sa.extract("epoch", now - sa.func.coalesce(stage.c.counted_time, stage.c.start_time, now))
-    weight = 1.0 / sa.cast(sa.func.least(ended, PACE_OVER), sa.Float)
-    pace = sa.func.coalesce(stage.c.pace_s, 0.0) * (1.0 - weight) + sa.cast(gap, sa.Float) * weight
+    weight = sa.func.least(1.0, ends / sa.cast(sa.func.least(ended, PACE_OVER), sa.Float))
+    pace = sa.func.coalesce(stage.c.pace_s, 0.0) * (1.0 - weight) + sa.cast(gap, sa.Float) / ends * weight
     return {"pace_s": sa.func.greatest(pace, 0.0), "counted_time": now}
 
 

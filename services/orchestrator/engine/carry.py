@@ -1,19 +1,23 @@
 """One step from where it stands to its end, phase by phase; every phase is idempotent and checkpointed before the next.
 
     prepare   the owner prepares a call to a model                 (stored: job)
-    reserve   billing sets the worst price aside                   (stored: reserved; key = step and reservation number)
+    reserve   billing sets the worst price aside                   (stored before: reserved; key = step and its number)
     call      the ai service calls a model                         (stored: answer; request id = step and attempt)
-    apply     the owner does the work or stores the answer         (checkpointed as sent before it is sent)
+    apply     the owner does the work or stores the answer         (stored before: apply_sent; repeated, it answers the
+                                                                    same, so that what it came to is stored at the end)
     capture   billing takes what was really used                   (stored with the end of the step)
 
 A phase that a function does not need is passed over. Until Apply is sent the step follows its run: paused, it lets go;
-cancelled, it ends. Once Apply was sent it only goes forward.
+cancelled, it ends. Once Apply was sent it only goes forward. There is a commit before Reserve, one before Apply and one
+at the end: each says at once what the phases before it came to, and that the next may have happened.
 """
 
 import asyncio
 import logging
 import random
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from chassis.database import Database
@@ -23,8 +27,11 @@ from services.orchestrator import clients
 from services.orchestrator.clients import AsyncPeers
 from services.orchestrator.domain.failures import backoff_s, is_refusal, judge, last_words
 from services.orchestrator.domain.stages import FUNCTIONS, PLAN_STAGE, Function
-from services.orchestrator.engine import claims, ending, planning
+from services.orchestrator.engine import checkpoints, ending, planning
+from services.orchestrator.engine.checkpoints import COLUMNS, IF_RUNNING, Checkpoint, Standing
 from services.orchestrator.engine.claims import Held, LeaseLost
+from services.orchestrator.engine.success import Success, succeed
+from services.orchestrator.engine.together import Together
 from services.orchestrator.passports import SiteBook, of_run
 
 log = logging.getLogger(__name__)
@@ -49,6 +56,12 @@ class Carrier:
     peers: AsyncPeers
     sites: SiteBook
     chance: random.Random
+    _written: Together[Checkpoint, Standing] = field(init=False, repr=False)
+    _succeeded: Together[Success, None] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_written", Together(partial(checkpoints.write, self.database)))
+        object.__setattr__(self, "_succeeded", Together(partial(succeed, self.database)))
 
     async def carry(self, held: Held) -> None:
         """Carry a step as far as it goes now: to its end, or to where it waits. Never raises for a step's failure."""
@@ -75,31 +88,35 @@ class Carrier:
                 await self._until_apply(held, function, passport)
             await self._apply(held, function, passport)
         credits = await self._capture(held) if function.operation else 0
-        await self._do(ending.succeed, held, credits)
+        await self._succeeded.ask(Success(held, credits), patient=bool(function.model))
 
     async def _until_apply(self, held: Held, function: Function, passport: Passport) -> None:
         self._check(held)
+        new: dict[str, Any] = {}
         if function.model and held.job is None:
             call = clients.prepare_work(function.owner, held.id, function.name, held.subject_id, held.options)
             job = await self.peers.send(call, passport)
-            limit = int(job.get("limit_quantity", held.limit_quantity))
-            await self._checkpoint(held, job=job, limit_quantity=limit, phase="reserve")
+            new = {"job": job, "limit_quantity": int(job.get("limit_quantity", held.limit_quantity))}
         if function.operation:
-            await self._reserve(held, function, passport)
+            await self._reserve(held, function, passport, new)
+        elif new:
+            await self._checkpoint(held, **new, phase="call")
+        new = {}
         if function.model and held.answer is None:
-            await self._checkpoint(held, phase="call")
             call = clients.ask_model(function.model, f"{held.id}:{held.attempt}", held.job or {})
-            await self._checkpoint(held, answer=await self.peers.send(call, passport))
-        await self._checkpoint(held, apply_sent=True, phase="apply")
+            new = {"answer": await self.peers.send(call, passport)}
+        await self._checkpoint(held, **new, **{IF_RUNNING: True})
 
-    async def _reserve(self, held: Held, function: Function, passport: Passport) -> None:
+    async def _reserve(self, held: Held, function: Function, passport: Passport, new: Mapping[str, Any]) -> None:
+        """Set the worst price aside, after writing what is `new` of the step together with that it may be."""
         quote_id = held.billing_quote_id
         if quote_id is None:
             raise Internal(f"Run {held.key.run_id} has priced work and no quote.")
         # A reservation that another worker may have made is freed, and ours has a number of its own: whatever that
         # worker still sends, late, about the old one changes nothing of ours.
         await self._release(held)
-        await self._checkpoint(held, reserved=True, phase="reserve")  # "may be reserved", written before it is
+        phase = "call" if function.model else "reserve"  # what follows is a matter of milliseconds
+        await self._checkpoint(held, **new, reserved=True, phase=phase)  # "may be reserved", written before it is
         call = clients.reserve(
             held.reservation_key, quote_id, function.operation, held.limit_quantity, held.key.run_id, held.id
         )
@@ -117,12 +134,11 @@ class Carrier:
             function.deadline_s,
         )
         try:
-            applied = await self.peers.send(call, passport)
+            held.applied = await self.peers.send(call, passport)
         except Fault as fault:
             if is_refusal(fault.reason, fault.code.name):
                 await self._checkpoint(held, check=False, apply_sent=False)
             raise
-        await self._checkpoint(held, check=False, applied=applied, phase="capture")
 
     async def _capture(self, held: Held) -> int:
         applied = held.applied or {}
@@ -201,8 +217,13 @@ class Carrier:
         site = SiteClaim(held.key.site_id, held.key.site_id, ())
         return of_run(held.key.account_id, site, held.key.run_id)
 
-    async def _checkpoint(self, held: Held, *, check: bool = True, **values: Any) -> None:
-        await asyncio.to_thread(claims.checkpoint, self.database, held, **values)
+    async def _checkpoint(self, held: Held, *, check: bool = True, **new: Any) -> None:
+        patient = bool(FUNCTIONS[held.function].model)
+        standing = await self._written.ask(Checkpoint(held, new), patient=patient)
+        for name in COLUMNS & new.keys():
+            setattr(held, name, new[name])
+        held.apply_sent = standing.apply_sent
+        held.run_status, held.billing_quote_id = standing.run_status, standing.billing_quote_id
         if check and not held.apply_sent:
             self._check(held)
 

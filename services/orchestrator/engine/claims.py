@@ -116,21 +116,6 @@ def due_lanes(database: Database, lanes: Sequence[str], *, late_s: float = 0.0) 
     return [lane for (lane,) in database.single(_DUE, {"lanes": list(lanes), "late": late_s})]
 
 
-def checkpoint(database: Database, held: Held, **values: Any) -> None:
-    """Write what a phase came to, if the step is still ours, and learn what its run is meant to do.
-
-    Raises:
-        LeaseLost: another worker has it.
-    """
-    with database.untenanted() as connection:
-        write(connection, held, **values)
-        row = connection.execute(_STATUS, {"account": held.key.account_id, "run": held.key.run_id}).one()
-    for name, value in values.items():
-        if hasattr(held, name):
-            setattr(held, name, value)
-    held.run_status, held.billing_quote_id = row.status, row.billing_quote_id
-
-
 def write(connection: sa.Connection, held: Held, **values: Any) -> None:
     """Change a step's row under its fence, in a transaction of the caller's.
 
@@ -141,9 +126,6 @@ def write(connection: sa.Connection, held: Held, **values: Any) -> None:
     changes = {**values, "update_time": sa.func.now()}
     if connection.execute(sa.update(step).where(*mine, step.c.status == "running").values(changes)).rowcount == 0:
         raise LeaseLost(f"step {held.id} fence {held.fence}")
-
-
-_STATUS = sa.text("SELECT status, billing_quote_id FROM run WHERE account_id = :account AND id = :run")
 
 
 def _held(row: tuple[Any, ...]) -> Held:

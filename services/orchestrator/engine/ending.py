@@ -1,4 +1,7 @@
-"""How a step ends or waits, and what follows for its stage and run: each in one transaction under the step's fence."""
+"""How a step ends badly or waits, and what follows for its stage and run: each in one transaction under its fence.
+
+The good end is in `success`.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,31 +17,6 @@ from services.orchestrator.engine.claims import Held, write
 from services.orchestrator.models import ASIDE, Run, RunStage, Step
 
 run, stage, step = table_of(Run), table_of(RunStage), table_of(Step)
-
-
-def succeed(database: Database, held: Held, credits: int) -> None:
-    """End a step well, count it, and close its stage when it was the last.
-
-    Raises:
-        LeaseLost: another worker has it.
-    """
-    applied = held.applied or {}
-    made, notes = applied.get("made", []), applied.get("notes", [])
-    with database.untenanted() as connection:
-        lock_run(connection, held)
-        write(connection, held, status="succeeded", phase="done", credits=credits, error="", error_reason="")
-        counts = {
-            "succeeded": stage.c.succeeded + 1,
-            "quantity": stage.c.quantity + int(applied.get("actual_quantity", 0)),
-            "credits": stage.c.credits + credits,
-            "made": stage.c.made + len(made),
-        }
-        _count(connection, held, counts)
-        paid = sa.update(run).where(*_this_run(held)).values(captured_credits=run.c.captured_credits + credits)
-        connection.execute(paid)
-        payload = {"credits": credits, "made": made, "notes": notes, "function": held.function, "label": held.label}
-        _event(connection, held, "step_succeeded", held.label, payload)
-        close_stage_if_done(connection, held)
 
 
 def fail(database: Database, held: Held, reason: str, message: str) -> None:
@@ -94,6 +72,8 @@ def wait(database: Database, held: Held, seconds: float, fault: Fault, *, again:
         "error": fault.message[:2000],
         "error_reason": fault.reason,
     }
+    if held.applied is not None:
+        values |= {"applied": dict(held.applied), "phase": "capture"}  # asked again, Apply would say the same
     if again:
         values |= {"attempt": held.attempt + 1, "answer": sa.null()}
     due = sa.func.now() + sa.func.make_interval(0, 0, 0, 0, 0, 0, seconds)

@@ -5,6 +5,8 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -13,8 +15,10 @@ import sqlalchemy as sa
 from chassis.database import Database
 from services.orchestrator.bells import Bells, celery_app
 from services.orchestrator.domain.stages import LANES
-from services.orchestrator.engine import claims, ending
+from services.orchestrator.engine import checkpoints, claims, ending, success
+from services.orchestrator.engine.checkpoints import IF_RUNNING, Checkpoint, Standing
 from services.orchestrator.engine.claims import Held, LeaseLost
+from services.orchestrator.engine.success import Success
 from services.orchestrator.sweeper import sweep
 from tests.house import House
 from tests.integration.orchestrator.conftest import Owner
@@ -40,6 +44,14 @@ def planned(owner: Owner) -> UUID:
 
 def of(run_id: UUID, held: list[Held]) -> list[Held]:
     return [step for step in held if step.key.run_id == run_id]
+
+
+def only(told: Any) -> Any:
+    """Return what one asker was told, or raise it."""
+    (one,) = told
+    if isinstance(one, Exception):
+        raise one
+    return one
 
 
 class TestClaim:
@@ -70,8 +82,8 @@ class TestClaim:
         again = next(step for step in of(run_id, claims.claim(database, "text", 50)) if step.id == late.id)
         assert again.fence == late.fence + 1
         acts: list[Act] = [
-            lambda: claims.checkpoint(database, late, phase="reserve"),
-            lambda: ending.succeed(database, late, 1),
+            lambda: only(checkpoints.write(database, [Checkpoint(late, {"phase": "call"})])),
+            lambda: only(success.succeed(database, [Success(late, 1)])),
             lambda: ending.fail(database, late, "NOT_FOUND", "gone"),
             lambda: ending.cancel(database, late),
             lambda: ending.lay_down(database, late),
@@ -81,6 +93,35 @@ class TestClaim:
                 act()
         stage = owner.read(str(run_id)).stages[0]
         assert (stage.succeeded, stage.failed, stage.cancelled, stage.credits) == (0, 0, 0, 0)
+        self.end(owner)
+
+    def test_of_several_steps_only_the_late_one_is_not_written(self, owner: Owner, database: Database) -> None:
+        run_id = planned(owner)
+        late, own = of(run_id, claims.claim(database, "text", 50))[:2]
+        late = replace(late, fence=late.fence - 1)
+        lot = [Checkpoint(step, {"reserved": True, "phase": "call"}) for step in (late, own)]
+        lost, standing = checkpoints.write(database, lot)
+        assert isinstance(lost, LeaseLost)
+        assert isinstance(standing, Standing)
+        assert [type(told) for told in success.succeed(database, [Success(late, 3), Success(own, 4)])] == [
+            LeaseLost, type(None),
+        ]  # fmt: skip
+        read = owner.read(str(run_id))
+        assert (read.stages[0].succeeded, read.stages[0].credits, read.captured_credits) == (1, 4, 4)
+        self.end(owner)
+
+    @pytest.mark.parametrize(("verb", "sent"), [("Pause", False), ("Cancel", False), ("", True)])
+    def test_apply_is_only_sent_when_the_run_is_running_at_that_moment(
+        self, owner: Owner, database: Database, verb: str, *, sent: bool
+    ) -> None:
+        run_id = planned(owner)
+        held = of(run_id, claims.claim(database, "text", 50))[0]
+        if verb:
+            owner.change(verb, str(run_id))
+        (standing,) = checkpoints.write(database, [Checkpoint(held, {IF_RUNNING: True})])
+        assert isinstance(standing, Standing)
+        assert standing.apply_sent is sent
+        assert (owner.steps(str(run_id), subject_id=str(held.subject_id))[0].phase == "apply") is sent
         self.end(owner)
 
     def test_a_renewed_lease_is_kept_and_a_lost_one_is_not_taken_back(self, owner: Owner, database: Database) -> None:

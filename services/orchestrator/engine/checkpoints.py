@@ -1,0 +1,68 @@
+"""Checkpoints: what a phase came to, written under the step's fence, for many steps in one round trip.
+
+Each is one statement and one transaction: it is written and the run's wish is read, or neither. Whether a step may be
+applied is decided in the statement that says it is: a pause or a cancel that came before it is never overlooked.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from chassis.database import Database
+from services.orchestrator.engine.claims import Held, LeaseLost
+
+COLUMNS = frozenset({"job", "answer", "limit_quantity", "reserved", "reservation"})
+"""What a checkpoint may change, beside the phase and apply_sent."""
+IF_RUNNING = "apply_if_running"
+"""As a change: apply_sent and phase become true and "apply" if the run is running, and stay as they are if not."""
+
+_WRITE = """
+    UPDATE step SET
+        job = CASE WHEN c.new ? 'job' THEN c.new -> 'job' ELSE step.job END,
+        answer = CASE WHEN c.new ? 'answer' THEN c.new -> 'answer' ELSE step.answer END,
+        limit_quantity = coalesce((c.new ->> 'limit_quantity')::bigint, step.limit_quantity),
+        reserved = coalesce((c.new ->> 'reserved')::boolean, step.reserved),
+        reservation = coalesce((c.new ->> 'reservation')::integer, step.reservation),
+        apply_sent = coalesce((c.new ->> 'apply_sent')::boolean, step.apply_sent)
+                     OR (c.new ? 'apply_if_running' AND r.status = 'running'),
+        phase = CASE WHEN c.new ? 'apply_if_running' AND r.status = 'running' THEN 'apply'
+                     ELSE coalesce(c.new ->> 'phase', step.phase) END,
+        update_time = now()
+    FROM unnest(%(accounts)s::uuid[], %(ids)s::uuid[], %(fences)s::bigint[], %(news)s::jsonb[])
+         AS c (account, id, fence, new),
+         run r
+    WHERE step.account_id = c.account AND step.id = c.id AND step.fence = c.fence AND step.status = 'running'
+      AND r.account_id = step.account_id AND r.id = step.run_id
+    RETURNING step.id, step.apply_sent, r.status, r.billing_quote_id
+"""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a step and its run stand after a checkpoint."""
+
+    apply_sent: bool
+    run_status: str
+    billing_quote_id: UUID | None
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What one phase of a step came to: new values of some of `COLUMNS`."""
+
+    held: Held
+    new: Mapping[str, Any]
+
+
+def write(database: Database, lot: Sequence[Checkpoint]) -> list[Standing | Exception]:
+    """Write checkpoints; a step that another worker has by now is told LeaseLost, and nothing of it is written."""
+    parameters = {
+        "accounts": [each.held.key.account_id for each in lot],
+        "ids": [each.held.id for each in lot],
+        "fences": [each.held.fence for each in lot],
+        "news": [json.dumps(each.new) for each in lot],
+    }
+    found = {row[0]: Standing(*row[1:]) for row in database.single(_WRITE, parameters)}
+    return [found.get(each.held.id) or LeaseLost(f"step {each.held.id} fence {each.held.fence}") for each in lot]
