@@ -11,10 +11,11 @@ LOCK := $(if $(shell command -v flock),flock .venv.lock)
 PIP := $(LOCK) $(BIN)/python -m pip --disable-pip-version-check install -qq
 PROTOS := $(shell find protos -name '*.proto' 2>/dev/null)
 CODE := $(wildcard chassis services gateway cli bench scripts tests)
-TESTS := $(wildcard tests/unit tests/integration tests/contract tests/e2e)
+TESTS := $(wildcard tests/unit tests/integration tests/contract tests/e2e tests/chaos)
+SEEDS ?= 5
 SHELL_SCRIPTS := $(wildcard scripts/*.sh deploy/*.sh) .ci/run
 
-.PHONY: help demo up test check bench stubs clean venv lint types imports protos-check migrations shell-check
+.PHONY: help demo up test chaos check bench stubs clean venv lint types imports protos-check migrations shell-check
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -25,8 +26,11 @@ demo: .venv/.runtime stubs/.stamp  ## Start everything, send a real keyword list
 up: .venv/.runtime stubs/.stamp  ## Start everything on this machine and stay up until Ctrl-C
 	@$(BIN)/igny8 up $(ARGS)
 
-test: .venv/.dev stubs/.stamp  ## Run the tests: unit, integration, contract, end to end (ARGS goes to pytest)
+test: .venv/.dev stubs/.stamp  ## Run the tests: unit, integration, contract, end to end, short chaos (ARGS goes to pytest)
 	@$(BIN)/python -m pytest $(TESTS) $(ARGS)
+
+chaos: .venv/.dev stubs/.stamp  ## Kill and freeze everything while sites are at work, and judge what is left (SEEDS=5, ARGS goes to it)
+	@$(BIN)/python -m tests.chaos --seeds $(SEEDS) $(ARGS)
 
 check: lint types imports protos-check shell-check migrations  ## Run every guard: style, types, contracts, protos, scripts, migrations
 	@echo "check: all clean"

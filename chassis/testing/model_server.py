@@ -6,6 +6,7 @@ For what a real server does not show on demand: rate limits, cut answers, refusa
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from base64 import b64encode
 from collections import deque
@@ -26,6 +27,8 @@ class Reply:
         headers: beside those of every answer.
         after_s: how long the server is silent before.
         every_s: how long it is silent after each byte; 0 sends all at once.
+        cut_at: how many bytes of the body are sent before the connection is closed; -1 sends all, and 0 closes it
+            without a word.
     """
 
     body: bytes
@@ -33,6 +36,7 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
     after_s: float = 0.0
     every_s: float = 0.0
+    cut_at: int = -1
 
 
 def chat(
@@ -134,9 +138,16 @@ def model_server() -> Iterator[ModelServer]:
 
 
 class _Http(ThreadingHTTPServer):
+    request_queue_size = 128  # a service that was frozen connects for all its callers at once
+
     def __init__(self, owner: ModelServer) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.owner = owner
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a client that went away between two requests; all else is a fault of ours."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -159,12 +170,18 @@ class _Handler(BaseHTTPRequestHandler):
     def _send(self, reply: Reply) -> None:
         if reply.after_s and not self._owner.silent(reply.after_s):
             return
+        if reply.cut_at == 0:
+            self.close_connection = True
+            return
         self.send_response(reply.status)
         for name, value in reply.headers.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(reply.body)))
         self.end_headers()
-        if reply.every_s:
+        if reply.cut_at > 0:
+            self.wfile.write(reply.body[: reply.cut_at])
+            self.close_connection = True
+        elif reply.every_s:
             self._drip(reply)
         else:
             self.wfile.write(reply.body)
