@@ -31,6 +31,7 @@ class Fact:
     create_time: datetime
 
 
+_FIRST = UUID(int=0)
 Handler = Callable[[Transaction, Fact], None]
 
 
@@ -65,18 +66,20 @@ def protect_tables(op: Operations, app_role: str, sweep_role: str) -> None:
     tenancy.protect(op, "inbox", app_role, "account", grants="SELECT, INSERT")
 
 
-def pull(sweep: Database, limit: int) -> list[Fact]:
+def pull(sweep: Database, limit: int, after: UUID = _FIRST) -> list[Fact]:
     """Return undelivered facts of every tenant, oldest first.
 
     Args:
         sweep: the service's database under its sweep role.
         limit: 1 to 1,000.
+        after: the id of the fact before them.
     """
     statement = sa.text(
-        "SELECT id, kind, account_id, site_id, sector_id, payload, create_time FROM outbox ORDER BY id LIMIT :limit"
+        "SELECT id, kind, account_id, site_id, sector_id, payload, create_time FROM outbox"
+        " WHERE id > :after ORDER BY id LIMIT :limit"
     )
     with sweep.untenanted() as connection:
-        return [Fact(*row) for row in connection.execute(statement, {"limit": limit})]
+        return [Fact(*row) for row in connection.execute(statement, {"limit": limit, "after": after})]
 
 
 def acknowledge(sweep: Database, ids: list[UUID]) -> None:

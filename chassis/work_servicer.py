@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC
 from typing import Any
+from uuid import UUID
 
 import grpc
 from igny8.common.v1 import (
@@ -97,7 +98,8 @@ class OutboxServicer(events_service_pb2_grpc.OutboxServiceServicer):
         """List undelivered facts."""
         if not 1 <= request.limit <= 1000:  # noqa: PLR2004 - the proto's comment
             raise InvalidArgument.field("limit", "must be from 1 to 1000")
-        facts = outbox.pull(self._sweep, request.limit)
+        after = require_id("after", request.after) if request.after else UUID(int=0)
+        facts = outbox.pull(self._sweep, request.limit, after)
         return events_service_pb2.PullEventsResponse(events=[_event(fact) for fact in facts])
 
     def AckEvents(
@@ -129,17 +131,25 @@ class InboxServicer(events_service_pb2_grpc.InboxServiceServicer):
         tenant = call.tenant()
         if event.account_id != str(tenant.account_id):
             raise InvalidArgument.field("event.account_id", "is not the passport's")
-        fact = outbox.Fact(
-            id=require_id("event.id", event.id),
-            kind=event.kind,
-            account_id=tenant.account_id,
-            site_id=parse_id(event.site_id),
-            sector_id=parse_id(event.sector_id),
-            payload=_object(event.payload_json),
-            create_time=event.create_time.ToDatetime(tzinfo=UTC),
-        )
-        applied = outbox.take_in(self._database, tenant, fact, self._handlers)
+        applied = outbox.take_in(self._database, tenant, fact_of(event), self._handlers)
         return events_service_pb2.DeliverEventResponse(applied=applied)
+
+
+def fact_of(event: events_pb2.Event) -> outbox.Fact:
+    """Return the fact that a message tells.
+
+    Raises:
+        InvalidArgument: an id of it is none, or its payload is no JSON object.
+    """
+    return outbox.Fact(
+        id=require_id("event.id", event.id),
+        kind=event.kind,
+        account_id=require_id("event.account_id", event.account_id),
+        site_id=parse_id(event.site_id),
+        sector_id=parse_id(event.sector_id),
+        payload=_object(event.payload_json),
+        create_time=event.create_time.ToDatetime(tzinfo=UTC),
+    )
 
 
 def _work(request: Any) -> Work:

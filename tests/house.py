@@ -32,7 +32,7 @@ from services.orchestrator.domain.stages import LANES
 from services.orchestrator.engine import claims
 from services.orchestrator.engine.carry import Carrier
 from services.orchestrator.passports import SiteBook
-from services.orchestrator.sweeper import Relay
+from services.orchestrator.relay import Relay
 
 M = TypeVar("M", bound=Message)
 SERVICES = ("identity", "planner", "writer", "ai", "billing", "integration", "orchestrator")
@@ -64,10 +64,12 @@ class House:
 
     def relay(self) -> None:
         """Carry the facts that lie in the outboxes now."""
-        sweep = Database(self.databases["orchestrator"].sweep, pool_size=2)
+        urls = self.databases["orchestrator"]
+        sweep, own = Database(urls.sweep, pool_size=2), Database(urls.app, pool_size=2)
         peers = Peers(self.peer_addresses, Issuer("orchestrator", self.key))
-        Relay(sweep, peers).round()
+        Relay(sweep, peers, own).round()
         peers.close()
+        own.close()
         sweep.close()
 
     def work(self, *, rounds: int = 400) -> int:

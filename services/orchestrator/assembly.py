@@ -14,10 +14,11 @@ from services.orchestrator.clients import Peers
 from services.orchestrator.config import OrchestratorConfig
 from services.orchestrator.leases import lease_s
 from services.orchestrator.passports import SiteBook
+from services.orchestrator.relay import RELAY_S, Relay
 from services.orchestrator.scheduler import SCHEDULER_S, Scheduler
 from services.orchestrator.scribe import Scribe
 from services.orchestrator.servicer import OrchestratorServicer
-from services.orchestrator.sweeper import RELAY_S, SCRIBE_S, SWEEP_S, Loop, Relay, sweep
+from services.orchestrator.sweeper import SCRIBE_S, SWEEP_S, Loop, sweep
 
 
 def assemble(environment: Environment) -> Built:
@@ -36,7 +37,7 @@ def assemble(environment: Environment) -> Built:
     own = Offer("igny8.orchestrator.v1.OrchestratorService", add, servicer)
     loops = [
         Loop("sweeper", SWEEP_S, lambda: sweep(rounds, bells)),
-        Loop("relay", RELAY_S, Relay(rounds, peers, lease_s=lease).round),
+        Loop("relay", RELAY_S, Relay(rounds, peers, database, lease_s=lease).round),
         Loop("scheduler", SCHEDULER_S, Scheduler(rounds, database, peers, bells).round),
         Loop("scribe", SCRIBE_S, Scribe(rounds, config.runs_dir, config.mirror_dir).round),
     ]

@@ -231,9 +231,9 @@ def resolve_site(account_id: UUID, site_id: UUID | None) -> Call[ResolvedSite]:
     return Call("identity", path, request, identity_service_pb2.ResolveSiteResponse, _site)
 
 
-def pull_events(service: str, limit: int) -> Call[list[Event]]:
-    """Take facts out of a service's outbox."""
-    request = events_service_pb2.PullEventsRequest(limit=limit)
+def pull_events(service: str, limit: int, after: str = "") -> Call[list[Event]]:
+    """Look at facts in a service's outbox, those after the one with an id."""
+    request = events_service_pb2.PullEventsRequest(limit=limit, after=after)
     path = "/igny8.common.v1.OutboxService/PullEvents"
     return Call(service, path, request, events_service_pb2.PullEventsResponse, lambda response: list(response.events))
 

@@ -6,6 +6,7 @@ Row level security decides what a connection sees; `RunKey` says whose rows are 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -49,6 +50,18 @@ def read_run(tx: Transaction, run_id: UUID, *, lock: bool = False) -> sa.Row[Any
     """Return a run, or None; with `lock`, hold it until the transaction ends."""
     statement = sa.select(run).where(run.c.id == run_id)
     return tx.one(statement.with_for_update() if lock else statement)
+
+
+def lock_paused_runs(tx: Transaction, reason: str) -> Sequence[sa.Row[Any]]:
+    """Return the runs of the tenant that are paused for a reason, and hold them until the transaction ends."""
+    where = (run.c.status == "paused", run.c.pause_reason == reason)
+    return tx.all(sa.select(run).where(*where).order_by(run.c.id).with_for_update())
+
+
+def lock_runs_of_site(tx: Transaction, site_id: UUID) -> Sequence[sa.Row[Any]]:
+    """Return a site's runs that have not ended, and hold them until the transaction ends."""
+    where = (run.c.site_id == site_id, run.c.status.in_(ACTIVE))
+    return tx.all(sa.select(run).where(*where).order_by(run.c.id).with_for_update())
 
 
 def read_stages(tx: Transaction, run_ids: Sequence[UUID]) -> Sequence[sa.Row[Any]]:
@@ -216,9 +229,29 @@ def lock_config(tx: Transaction) -> sa.Row[Any]:
 
 def write_config(tx: Transaction, values: Mapping[str, Any]) -> sa.Row[Any]:
     """Change a site's settings, which are locked; return them."""
-    changes = {**values, "revision": config.c.revision + 1, "update_time": sa.func.now()}
-    statement = sa.update(config).where(config.c.site_id == tx.tenant.site_id).values(changes)
+    statement = sa.update(config).where(config.c.site_id == tx.tenant.site_id).values({**values, **_stamps()})
     return tx.execute(statement.returning(config)).one()
+
+
+def switch_off(tx: Transaction, site_id: UUID, words: str) -> None:
+    """Let no more runs of a site start by themselves, and say why."""
+    changes = {"enabled": False, "next_run_time": None, "last_outcome": words, **_stamps()}
+    tx.execute(sa.update(config).where(config.c.site_id == site_id).values(changes))
+
+
+def lock_configs(tx: Transaction) -> Sequence[sa.Row[Any]]:
+    """Return the settings of all sites of the tenant, and hold them until the transaction ends."""
+    return tx.all(sa.select(config).order_by(config.c.id).with_for_update())
+
+
+def set_account_zone(tx: Transaction, row_id: UUID, zone: str, next_run_time: datetime | None) -> None:
+    """Keep an account's time zone with a site's settings, and the next start that follows from it."""
+    changes = {"account_zone": zone, "next_run_time": next_run_time}
+    tx.execute(sa.update(config).where(config.c.id == row_id).values(changes))
+
+
+def _stamps() -> dict[str, Any]:
+    return {"revision": config.c.revision + 1, "update_time": sa.func.now()}
 
 
 def read_past(tx: Transaction, site_id: UUID, functions: Sequence[str]) -> dict[str, Past]:

@@ -24,6 +24,8 @@ from services.orchestrator.repository import RunKey
 from services.orchestrator.usecases import queues
 
 _ACTIVE_INDEX = "run_one_active_automation_idx"
+GOES_ON = frozenset({"paused_insufficient_credits", "daily_limit_reached"})
+"""Why a run is paused that goes on by itself: when credits come, or on another day."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ def start_free(
 
 
 def pause(database: Database, tenant: Tenant, run_id: UUID) -> None:
-    """Stop a run before its next phases. Pausing a paused run changes nothing, unless it would go on by itself.
+    """Stop a run before its next phases. Pausing a paused run only keeps it from going on by itself.
 
     Raises:
         NotFound: there is no such run.
@@ -114,9 +116,9 @@ def pause(database: Database, tenant: Tenant, run_id: UUID) -> None:
     """
     with database.transaction(tenant) as tx:
         row = _not_ended(tx, run_id, "paused")
-        if row.status == "paused" and row.resume_time is None:
+        if row.status == "paused" and row.pause_reason not in GOES_ON:
             return
-        key = _key(row)
+        key = key_of(row)
         repository.set_status(tx.connection, key, "paused", pause_reason="paused_by_user", resume_time=None)
         repository.add_event(tx.connection, key, "run_paused", "Paused.", payload={"reason": "paused_by_user"})
         repository.put_aside(tx.connection, key)
@@ -145,11 +147,22 @@ def resume(
             return
         if row.pause_reason == "quote_exhausted" and not budget:
             raise QuoteInvalid("The run's quote is used up; ask for another quote and resume with its id.")
-        key = _key(row)
-        repository.set_status(tx.connection, key, "running", pause_reason="", resume_time=None, **budget)
-        repository.count_on(tx.connection, key)
-        repository.add_event(tx.connection, key, "run_resumed", "Resumed.")
-        repository.wake_steps(tx.connection, key)
+        go_on(tx.connection, key_of(row), "Resumed.", **budget)
+
+
+def go_on(connection: sa.Connection, key: RunKey, message: str, **values: Any) -> None:
+    """Let a paused run, which is locked, go on; in a transaction of the caller's.
+
+    Args:
+        connection: of the caller.
+        key: the run.
+        message: why, for people.
+        values: other columns of it that change.
+    """
+    repository.set_status(connection, key, "running", pause_reason="", resume_time=None, **values)
+    repository.count_on(connection, key)
+    repository.add_event(connection, key, "run_resumed", message)
+    repository.wake_steps(connection, key)
 
 
 def cancel(database: Database, tenant: Tenant, run_id: UUID) -> None:
@@ -164,13 +177,15 @@ def cancel(database: Database, tenant: Tenant, run_id: UUID) -> None:
         if row.status == "cancelled":
             return
         row = _not_ended(tx, run_id, "cancelled")
-        key = _key(row)
-        repository.set_status(
-            tx.connection, key, "cancelled", end_time=sa.func.now(), pause_reason="", resume_time=None
-        )
-        repository.cancel_untouched_steps(tx.connection, key)
-        repository.wake_steps(tx.connection, key)
-        repository.add_event(tx.connection, key, "run_cancelled", "Cancelled; what was made is kept and paid.")
+        end(tx.connection, key_of(row), "Cancelled; what was made is kept and paid.")
+
+
+def end(connection: sa.Connection, key: RunKey, message: str) -> None:
+    """Cancel a run that has not ended and is locked; in a transaction of the caller's."""
+    repository.set_status(connection, key, "cancelled", end_time=sa.func.now(), pause_reason="", resume_time=None)
+    repository.cancel_untouched_steps(connection, key)
+    repository.wake_steps(connection, key)
+    repository.add_event(connection, key, "run_cancelled", message)
 
 
 def plan_from_json(raw: Mapping[str, Any]) -> Plan:
@@ -288,5 +303,6 @@ def _not_ended(tx: Transaction, run_id: UUID, verb: str) -> sa.Row[Any]:
     return row
 
 
-def _key(row: sa.Row[Any]) -> RunKey:
+def key_of(row: sa.Row[Any]) -> RunKey:
+    """Return which run a row is, and whose."""
     return RunKey(row.account_id, row.site_id, row.id)

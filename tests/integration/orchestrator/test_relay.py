@@ -15,7 +15,7 @@ from chassis.ids import new_id
 from chassis.passport import Passport
 from chassis.testing.clock import FakeClock
 from services.orchestrator.clients import Call, Event, Peers
-from services.orchestrator.sweeper import Relay
+from services.orchestrator.relay import Relay
 from tests.house import House, engine
 from tests.integration.orchestrator.workers import sweeping
 
@@ -44,7 +44,8 @@ class Outboxes(Peers):
         del passport, repeatable
         method = call.path.rpartition("/")[2]
         if method == "PullEvents":
-            return self.facts.get(call.peer, [])[: call.request.limit]
+            later = [fact for fact in self.facts.get(call.peer, []) if fact.id > call.request.after]
+            return later[: call.request.limit]
         if method == "AckEvents":
             gone = set(call.request.event_ids)
             self.facts[call.peer] = [event for event in self.facts[call.peer] if event.id not in gone]
@@ -66,13 +67,20 @@ def database(house: House) -> Iterator[Database]:
 
 
 @pytest.fixture
+def own(house: House) -> Iterator[Database]:
+    opened = Database(house.databases["orchestrator"].app, pool_size=2)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
 def boxes() -> Outboxes:
     return Outboxes()
 
 
 @pytest.fixture
-def relay(database: Database, boxes: Outboxes, clock: FakeClock) -> Relay:
-    return Relay(database, boxes, clock)
+def relay(database: Database, own: Database, boxes: Outboxes, clock: FakeClock) -> Relay:
+    return Relay(database, boxes, own, clock)
 
 
 @pytest.fixture
@@ -88,6 +96,17 @@ class TestRelay:
         relay.round()
         assert boxes.taken == [("planner", good)]
         assert [event.id for event in boxes.facts["writer"]] == poison
+
+    def test_not_even_when_there_are_more_of_them_than_a_page(self, relay: Relay, boxes: Outboxes) -> None:
+        poison = [boxes.add(TASK) for _ in range(2500)]
+        boxes.faults = {fact: Internal("broken") for fact in poison}
+        good = [boxes.add(TASK) for _ in range(3)]
+        relay.round()
+        assert boxes.taken == [("planner", fact) for fact in good]
+        late = boxes.add(TASK)
+        relay.round()
+        assert boxes.taken[-1] == ("planner", late)
+        assert len(boxes.tried) == 2500 + 3 + 1
 
     def test_it_is_tried_again_more_and_more_rarely(self, relay: Relay, boxes: Outboxes, clock: FakeClock) -> None:
         poison = boxes.add(TASK)
@@ -142,10 +161,10 @@ class TestRelay:
         assert not boxes.facts["writer"]
         assert not boxes.tried
 
-    def test_a_second_relay_stays_out_while_one_is_at_work(self, database: Database) -> None:
+    def test_a_second_relay_stays_out_while_one_is_at_work(self, database: Database, own: Database) -> None:
         other = Outboxes()
         other.add(TASK)
-        second = Relay(database, other)
+        second = Relay(database, other, own)
         entered, leave = threading.Event(), threading.Event()
 
         class Slow(Outboxes):
@@ -154,7 +173,7 @@ class TestRelay:
                 leave.wait(timeout=10)
                 return super().send(call, passport, repeatable=repeatable)
 
-        first = threading.Thread(target=Relay(database, Slow()).round)
+        first = threading.Thread(target=Relay(database, Slow(), own).round)
         first.start()
         assert entered.wait(timeout=5)
         second.round()
