@@ -53,23 +53,39 @@ class QuoteLine:
 
 @dataclass(frozen=True)
 class PricedLine:
-    """Work with its price in credits."""
+    """Work with its price in credits; the version is empty where the price is a constant of billing's."""
 
     stage: int
     operation: str
     expected_credits: int
     limit_credits: int
+    unit_size: int
+    unit: str
+    unit_credits: int
+    price_version: str
 
 
 @dataclass(frozen=True)
 class PricedQuote:
-    """A quote of billing."""
+    """A quote of billing.
+
+    Args:
+        earlier_credits: what quotes that its run had before have captured and hold still.
+        replaced: whether its run has accepted another one since.
+    """
 
     id: UUID
     lines: Sequence[PricedLine]
     expected_credits: int
     limit_credits: int
     expire_time: datetime
+    earlier_credits: int = 0
+    replaced: bool = False
+
+    @property
+    def run_limit_credits(self) -> int:
+        """What its run may cost in all, once it has accepted this one."""
+        return self.earlier_credits + self.limit_credits
 
 
 @dataclass(frozen=True)
@@ -178,6 +194,12 @@ def accept_quote(quote_id: UUID, run_id: UUID) -> Call[PricedQuote]:
     """Bind a quote to a run."""
     request = billing_service_pb2.AcceptQuoteRequest(quote_id=str(quote_id), run_id=str(run_id))
     return Call("billing", _BILLING + "AcceptQuote", request, billing_pb2.Quote, _quote)
+
+
+def get_quote(quote_id: UUID) -> Call[PricedQuote]:
+    """Read a quote as it stands."""
+    request = billing_service_pb2.GetQuoteRequest(quote_id=str(quote_id))
+    return Call("billing", _BILLING + "GetQuote", request, billing_pb2.Quote, _quote)
 
 
 def available_credits() -> Call[int]:
@@ -319,9 +341,30 @@ def _applied(response: functions_service_pb2.ApplyWorkResponse) -> dict[str, Any
 
 
 def _quote(quote: billing_pb2.Quote) -> PricedQuote:
-    lines = [PricedLine(x.stage, x.operation, x.expected_credits, x.limit_credits) for x in quote.lines]
-    expire_time = quote.expire_time.ToDatetime(tzinfo=UTC)
-    return PricedQuote(UUID(quote.id), lines, quote.expected_credits, quote.limit_credits, expire_time)
+    return PricedQuote(
+        id=UUID(quote.id),
+        lines=[_priced(line) for line in quote.lines],
+        expected_credits=quote.expected_credits,
+        limit_credits=quote.limit_credits,
+        expire_time=quote.expire_time.ToDatetime(tzinfo=UTC),
+        earlier_credits=quote.earlier_captured_credits + quote.earlier_held_credits,
+        replaced=quote.HasField("replace_time"),
+    )
+
+
+def _priced(line: billing_pb2.QuoteLine) -> PricedLine:
+    name = billing_pb2.CreditCost.Unit.Name(line.unit).removeprefix("UNIT_").lower()  # 100_words, item
+    size, _, words = name.rpartition("_")
+    return PricedLine(
+        stage=line.stage,
+        operation=line.operation,
+        expected_credits=line.expected_credits,
+        limit_credits=line.limit_credits,
+        unit_size=int(size or 1),
+        unit=words if size else f"{words}s",
+        unit_credits=line.unit_credits,
+        price_version=line.credit_cost_id,
+    )
 
 
 def _site(response: identity_service_pb2.ResolveSiteResponse) -> ResolvedSite:

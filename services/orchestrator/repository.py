@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql import insert
 from chassis.database import Transaction
 from chassis.ids import new_id
 from chassis.tenancy import table_of
+from chassis.work import Item
 from services.orchestrator.domain.estimates import Past
 from services.orchestrator.domain.stages import ACTIVE, PLAN_STAGE
 from services.orchestrator.models import ASIDE, AutomationConfig, Run, RunEvent, RunQuote, RunStage, Step
@@ -127,6 +128,16 @@ def read_events(tx: Transaction, run_id: UUID, after: int, limit: int) -> Sequen
     """Return a run's events after a position, in order."""
     statement = sa.select(event).where(event.c.run_id == run_id, event.c.position > after)
     return tx.all(statement.order_by(event.c.position).limit(limit))
+
+
+def read_waiting(tx: Transaction, run_id: UUID, place: int) -> list[Item]:
+    """Return the items of a run's stage that have yet to be applied, with the most that each may need."""
+    where = (step.c.run_id == run_id, step.c.place == place, step.c.status.in_(("ready", "running")))
+    waiting = sa.select(step).where(*where, step.c.function != PLAN_STAGE, sa.not_(step.c.apply_sent))
+    return [
+        Item(row.subject_id, row.subject_kind, row.label, row.limit_quantity, row.limit_quantity)
+        for row in tx.all(waiting.order_by(step.c.id))
+    ]
 
 
 def has_open_steps(tx: Transaction, run_id: UUID) -> bool:

@@ -65,6 +65,22 @@ def plan(message: orchestrator_pb2.RunPlan, tenant: Tenant) -> Plan:
     )
 
 
+def rest_limit(message: orchestrator_pb2.RunPlan) -> int:
+    """Return what the rest of a run may cost at most, in credits; 0 for no such cap.
+
+    Raises:
+        InvalidArgument: something else is set: the run has its plan.
+    """
+    _check_bounds(message)
+    others = [field.name for field, _ in message.ListFields() if field.name != "max_credits"]
+    if others:
+        wrong = [
+            Violation(f"plan.{name}", "is the run's own; only max_credits can be set for its rest") for name in others
+        ]
+        raise InvalidArgument("; ".join(f"{v.field}: {v.description}" for v in wrong), violations=wrong)
+    return message.max_credits
+
+
 def with_subject(made: Plan, run_id: UUID) -> Plan:
     """Return an import's plan with the id that its report will have; the same run gives the same id."""
     if made.functions != ("import_keywords",) or made.subject_ids:

@@ -19,6 +19,10 @@ class RunCalls(Calls):
     def QuoteRun(self, request: _rpc.QuoteRunRequest, context: grpc.ServicerContext) -> _pb.RunQuote:
         """Tell what a run would do and cost."""
         tenant = call.tenant()
+        if request.run_id:
+            most = translate.rest_limit(request.plan)
+            rest = quoting.quote_rest(self.database, self._peers, tenant, engine(tenant), run_id_of(request), most)
+            return translate.run_quote(rest)
         plan = translate.plan(request.plan, tenant)
         return translate.run_quote(quoting.quote_run(self.database, self._peers, tenant, engine(tenant), plan))
 

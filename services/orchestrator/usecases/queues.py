@@ -1,11 +1,12 @@
 """What waits for the functions of a plan: the owners' answers, asked for at once and never inside a transaction."""
 
 import logging
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from chassis.errors import Fault, Kind
 from chassis.passport import Passport
-from chassis.work import Selection
+from chassis.work import Item, Selection
 from services.orchestrator import clients
 from services.orchestrator.clients import Peers
 from services.orchestrator.domain.plan import Plan
@@ -16,17 +17,34 @@ ITEMS_MAX = 5000  # the most that one stage of a run works on
 _COUNT_S = 2.0
 
 
-def find(peers: Peers, passport: Passport, plan: Plan) -> dict[str, Selection]:
+def find(
+    peers: Peers, passport: Passport, plan: Plan, planned: Mapping[str, Sequence[Item]] | None = None
+) -> dict[str, Selection]:
     """Return what waits for each of a plan's functions, with its items.
+
+    Args:
+        passport: the engine's, for the site.
+        plan: names the functions.
+        planned: the items of functions that are planned already, with the most that each may need; only those are asked
+            about, and those that the owner does not offer just now need the most.
 
     Raises:
         Fault: an owner refused, or cannot be reached.
     """
+    planned = planned or {}
 
     def ask(name: str) -> Selection:
-        return _select(peers, passport, plan, name, ITEMS_MAX, clients.SELECT_S)
+        if name not in planned:
+            return _select(peers, passport, plan, name, ITEMS_MAX, clients.SELECT_S)
+        wanted = planned[name]
+        if not wanted:
+            return Selection([], 0)
+        ids = [str(item.subject_id) for item in wanted]
+        call = clients.select_work(FUNCTIONS[name].owner, name, ids, ITEMS_MAX, plan.options)
+        offered = {item.subject_id: item for item in peers.send(call, passport).items}
+        return Selection([offered.get(item.subject_id, item) for item in wanted], len(wanted))
 
-    with ThreadPoolExecutor(len(plan.functions)) as pool:
+    with ThreadPoolExecutor(len(plan.functions) or 1) as pool:
         return dict(zip(plan.functions, pool.map(ask, plan.functions), strict=True))
 
 

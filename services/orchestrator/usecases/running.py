@@ -26,6 +26,7 @@ from services.orchestrator.usecases import queues
 _ACTIVE_INDEX = "run_one_active_automation_idx"
 GOES_ON = frozenset({"paused_insufficient_credits", "daily_limit_reached"})
 """Why a run is paused that goes on by itself: when credits come, or on another day."""
+_USED_UP = "The run's quote is used up; ask for one for what is left of it, with the run's id, and resume with that."
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,8 @@ def start_with_quote(
         if quote is None:
             raise NotFound.row("quote", quote_id)
         run_id: UUID = quote.run_id
+        if quote.resumes:
+            raise QuoteInvalid("The quote is for what is left of a run; resume that run with it.")
         plan = plan_from_json(quote.plan)
         if repository.read_run(tx, run_id) is not None:
             return run_id
@@ -132,21 +135,21 @@ def resume(
     Raises:
         NotFound: there is no such run or quote.
         FailedPrecondition: it has ended.
-        QuoteInvalid: its quote is used up and no other was given.
+        QuoteInvalid: its quote is used up and no other was given, or the one given is not for this run.
         Fault: billing refused (INSUFFICIENT_CREDITS).
     """
     with database.transaction(tenant) as tx:
         row = _not_ended(tx, run_id, "resumed")
         quote = _quote_for(tx, row, quote_id) if quote_id else None
-    if quote is not None and quote.billing_quote_id != row.billing_quote_id:
-        peers.send(clients.accept_quote(quote.billing_quote_id, run_id), passport)
+    budget = _budget(peers, passport, row, quote)
     with database.transaction(tenant) as tx:
         row = _not_ended(tx, run_id, "resumed")
-        budget = _budget(row, quote)
+        if row.billing_quote_id == budget.get("billing_quote_id"):
+            budget = {}  # a repeat promises nothing more
         if row.status == "running" and not budget:
             return
         if row.pause_reason == "quote_exhausted" and not budget:
-            raise QuoteInvalid("The run's quote is used up; ask for another quote and resume with its id.")
+            raise QuoteInvalid(_USED_UP)
         go_on(tx.connection, key_of(row), "Resumed.", **budget)
 
 
@@ -266,24 +269,27 @@ def _refuse_second_run(tx: Transaction, plan: Plan, run_id: UUID) -> None:
 
 
 def _quote_for(tx: Transaction, row: sa.Row[Any], quote_id: UUID) -> sa.Row[Any]:
-    """Return a quote that a run may go on with."""
+    """Return a quote that a run may go on with: one for what is left of it."""
     quote = repository.read_quote(tx, quote_id)
     if quote is None:
         raise NotFound.row("quote", quote_id)
-    started = quote.run_id != row.id and repository.read_run(tx, quote.run_id) is not None
-    if started or quote.site_id != row.site_id:
-        raise QuoteInvalid("The quote belongs to another run or site; ask for one for this run's site.")
+    if quote.run_id != row.id:
+        raise QuoteInvalid("The quote is not for this run; ask for one with the run's id.")
     return quote
 
 
-def _budget(row: sa.Row[Any], quote: sa.Row[Any] | None) -> dict[str, Any]:
-    """Return what a quote changes in a run; nothing when the run has it already: a repeat promises no more credits."""
-    if quote is None or quote.billing_quote_id == row.billing_quote_id:
-        return {}
-    return {
-        "billing_quote_id": quote.billing_quote_id,
-        "quoted_credits": row.captured_credits + quote.limit_credits,
-    }
+def _budget(peers: Peers, passport: Passport, row: sa.Row[Any], quote: sa.Row[Any] | None) -> dict[str, Any]:
+    """Have a quote accepted, and return what it changes in its run.
+
+    The run may then cost what its earlier quotes have captured, what they hold still for steps that are under way, and
+    the new one's limit: billing says so, and reserves nothing more on them.
+    """
+    if quote is not None and quote.billing_quote_id != row.billing_quote_id:
+        accepted = peers.send(clients.accept_quote(quote.billing_quote_id, row.id), passport)
+        return {"billing_quote_id": quote.billing_quote_id, "quoted_credits": accepted.run_limit_credits}
+    if row.billing_quote_id is not None and peers.send(clients.get_quote(row.billing_quote_id), passport).replaced:
+        raise QuoteInvalid(_USED_UP)  # another was accepted, and whoever did so has not come back to say it here
+    return {}
 
 
 def _found(tx: Transaction, run_id: UUID) -> sa.Row[Any]:

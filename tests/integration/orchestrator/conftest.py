@@ -48,6 +48,12 @@ class Owner:
         )
         return self.run("QuoteRun", request, orchestrator_pb2.RunQuote)
 
+    def quote_rest(self, run_id: str, **plan: Any) -> orchestrator_pb2.RunQuote:
+        request = orchestrator_service_pb2.QuoteRunRequest(
+            site_id=str(self.site.id), run_id=run_id, plan=orchestrator_pb2.RunPlan(**plan)
+        )
+        return self.run("QuoteRun", request, orchestrator_pb2.RunQuote)
+
     def start(self, quote_id: str = "", **values: Any) -> orchestrator_pb2.Run:
         request = orchestrator_service_pb2.StartRunRequest(site_id=str(self.site.id), quote_id=quote_id, **values)
         return self.run("StartRun", request, orchestrator_pb2.Run)

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from igny8.identity.v1 import identity_pb2, identity_service_pb2
 from igny8.orchestrator.v1 import orchestrator_pb2, orchestrator_service_pb2
 
-from chassis.errors import Fault, Internal, InvalidArgument, Unavailable
+from chassis.errors import Internal, InvalidArgument, Unavailable
 from tests.integration.orchestrator.conftest import Owner
 from tests.integration.orchestrator.workers import Worker, around, failing, make_due, sweeping
 
@@ -239,69 +239,6 @@ class TestCancel:
         assert ended == [False]
         assert page.ended
         assert page.run_events[-1].kind == "step_succeeded"
-
-
-class TestResumeWithAQuote:
-    def exhausted(self, owner: Owner) -> orchestrator_pb2.Run:
-        """Return a run whose quote is for less than its work: keywords came after it was made."""
-        clustered(owner)
-        run = owner.start(owner.quote(stages=[2], max_credits=6).id)
-        owner.house.work()
-        stopped = owner.read(run.id)
-        assert (stopped.status, stopped.pause_reason) == (Run.STATUS_PAUSED, "quote_exhausted")
-        assert stopped.captured_credits == stopped.quoted_credits == 6
-        settled(owner)
-        return stopped
-
-    def test_a_used_up_quote_needs_another(self, owner: Owner) -> None:
-        run = self.exhausted(owner)
-        with pytest.raises(Fault) as failed:
-            owner.change("Resume", run.id)
-        assert failed.value.reason == "QUOTE_INVALID"
-
-    def test_a_new_quote_goes_on_to_the_end(self, owner: Owner) -> None:
-        run = self.exhausted(owner)
-        quote = owner.quote(stages=[2])
-        again = owner.change("Resume", run.id, quote_id=quote.id)
-        assert again.quoted_credits == 6 + quote.limit_credits
-        assert owner.change("Resume", run.id, quote_id=quote.id).quoted_credits == again.quoted_credits
-        owner.house.work()
-        done = owner.read(run.id)
-        assert done.status == Run.STATUS_COMPLETED
-        assert 6 < done.captured_credits <= done.quoted_credits
-        settled(owner)
-
-    def test_the_same_quote_twice_promises_nothing_more(self, owner: Owner) -> None:
-        run = self.exhausted(owner)
-        quote = owner.quote(stages=[2])
-        promised = owner.change("Resume", run.id, quote_id=quote.id).quoted_credits
-        Worker(owner.house, after={"Capture": lambda: owner.change("Pause", run.id)}).round()
-        paused = owner.read(run.id)
-        assert paused.captured_credits > run.captured_credits
-        if paused.status == Run.STATUS_PAUSED:
-            assert owner.change("Resume", run.id, quote_id=quote.id).quoted_credits == promised
-        owner.house.work()
-        settled(owner)
-
-    def test_a_quote_of_another_run_is_refused(self, owner: Owner) -> None:
-        run = owner.start(owner.quote(stages=[1]).id)
-        owner.change("Pause", run.id)
-        quote = owner.quote(function="cluster_keywords")
-        owner.start(quote.id)
-        with pytest.raises(Fault) as failed:
-            owner.change("Resume", run.id, quote_id=quote.id)
-        assert failed.value.reason == "QUOTE_INVALID"
-        owner.change("Cancel", run.id)
-        owner.house.work()
-
-    @pytest.mark.parametrize("quote_id", ["nonsense", "0197a1b2-0000-7000-8000-000000000000"])
-    def test_a_quote_that_is_not_there_is_refused(self, owner: Owner, quote_id: str) -> None:
-        run = owner.start(owner.quote(stages=[1]).id)
-        owner.change("Pause", run.id)
-        with pytest.raises(Fault):
-            owner.change("Resume", run.id, quote_id=quote_id)
-        assert owner.read(run.id).status == Run.STATUS_PAUSED
-        owner.change("Cancel", run.id)
 
 
 class TestTenantGone:
