@@ -1,4 +1,4 @@
-"""One step from where it stands to its end, phase by phase; every phase is idempotent, so that a crash repeats it at most.
+"""One step from where it stands to its end, phase by phase; each is idempotent, so a crash only ever repeats one.
 
     prepare   the owner prepares a call to a model                 (stored: job)
     reserve   billing sets the worst price aside                   (stored before: reserved; key = step and its number)
