@@ -12,16 +12,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from chassis.embedded.postgres import EmbeddedPostgres
-from chassis.embedded.redis import EmbeddedRedis
 from chassis.testing.model_provider import ModelProvider, Rates, model_provider
 from tests.chaos.answers import answer
+from tests.chaos.house import running
 from tests.chaos.judge import Evidence, Verdict, judge, open_databases
 from tests.chaos.judge.interface import findings as over_rest
 from tests.chaos.play import Stage
 from tests.chaos.script import Sizes, draw
-from tests.chaos.victims import Victims
-from tests.e2e.installation import Installation, running
 
 RATES = Rates(slow=0.12, limited=0.03, failed=0.04, dropped=0.03, cut=0.02, truncated=0.02, broken=0.03, repeated=0.02)
 PRODUCT_LEASE_S = 15
@@ -65,20 +62,15 @@ def opened(data: Path, provider: ModelProvider, lease_s: float) -> Iterator[Stag
         "GATEWAY_SIGN_INS_PER_MINUTE": "6000",
     }
     with running(data, variables) as house:
-        redis_url = EmbeddedRedis(data / "redis", port=_redis_port(house)).url
-        admin_url = EmbeddedPostgres(data / "postgres").admin_url
-        yield Stage(house, Victims(house, redis_url), admin_url, say)
-
-
-def _redis_port(house: Installation) -> int:
-    return int(json.loads((house.data / "up.json").read_text())["ports"]["redis"])
+        yield Stage(house, say)
 
 
 def judged(stage: Stage, accounts: Sequence[str], blows: Sequence[float] = ()) -> Verdict:
     """Return the judge's verdict on some accounts; on all when none is named."""
-    with open_databases(stage.admin_url) as databases:
-        evidence = Evidence.read(databases, stage.house.data / "sites", accounts)
-    return judge(evidence, blows, over_rest(evidence, stage.house.api_url, stage.house.operator_key))
+    house = stage.house.installation
+    with open_databases(stage.house.admin_url) as databases:
+        evidence = Evidence.read(databases, house.data / "sites", accounts)
+    return judge(evidence, blows, over_rest(evidence, house.api_url, house.operator_key))
 
 
 def play(seeds: Sequence[int], sizes: Sizes, data: Path, out: Path | None) -> Total:

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 
 import psycopg
 
+from tests.chaos.house import House
 from tests.chaos.judge import open_databases
 from tests.chaos.people import Living, open_account
 from tests.chaos.script import Blow, Script
 from tests.chaos.victims import Frozen, Victims
-from tests.e2e.installation import Installation
 
 LIVES_S = 240.0
 REST_S = 90.0
@@ -46,15 +46,16 @@ class Stage:
 
     Args:
         house: the running installation.
-        victims: its processes.
-        admin_url: its databases, as their superuser.
         say: told what happens, for people.
     """
 
-    house: Installation
-    victims: Victims
-    admin_url: str
+    house: House
     say: Callable[[str], None]
+
+    @property
+    def victims(self) -> Victims:
+        """Its processes."""
+        return Victims(self.house)
 
     def play(self, script: Script) -> Played:
         """Play a script to its end."""
@@ -71,7 +72,8 @@ class Stage:
     def _lives(self, script: Script, calm: threading.Event, played: Played) -> Iterator[None]:
         """Have the people work for the length of a `with` block, and wait for what they began to end."""
         wanted = sorted({(life.account, life.poor) for life in script.lives})
-        key, url = self.house.operator_key, self.house.api_url
+        house = self.house.installation
+        key, url = house.operator_key, house.api_url
         accounts = {n: open_account(url, key, f"chaos-{script.seed}-{n}-{_mark()}", poor=poor) for n, poor in wanted}
         played.accounts += [account.id for account in accounts.values()]
         lives = [Living(accounts[life.account], life, calm, self.say) for life in script.lives]
@@ -128,7 +130,7 @@ class Stage:
         self.say(f"not at rest within {REST_S:.0f} s")
 
     def _is_at_rest(self) -> bool:
-        with open_databases(self.admin_url) as databases:
+        with open_databases(self.house.admin_url) as databases:
             left = [connection.execute("SELECT 1 FROM outbox LIMIT 1").fetchone() for connection in databases.values()]
             steps = databases["orchestrator"].execute("SELECT 1 FROM step WHERE status IN ('ready', 'running') LIMIT 1")
             return not any(left) and steps.fetchone() is None

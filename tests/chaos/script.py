@@ -14,6 +14,8 @@ Kind = Literal["kill", "pause", "flush"]
 SERVICES = ("identity", "planner", "writer", "ai", "billing", "integration", "orchestrator")
 WORKER, WORKER_CHILD = "worker", "worker child"
 BACKEND = "postgres backend"
+SUPERVISOR = "supervisor"
+SUPERVISOR_EVERY = 3  # one seed in so many loses `igny8 up` itself, and with it everything at once
 ACCOUNTS = 2  # beside the poor one
 BEFORE_PICTURES = [1, 2, 3, 4, 5]
 
@@ -28,7 +30,12 @@ KILLS: Mapping[str, int] = {
     "flush": 2,
 }
 """How often each is killed, in proportion; `flush` empties Redis."""
-PAUSES: Mapping[str, int] = {WORKER_CHILD: 5, WORKER: 2, **dict.fromkeys(SERVICES, 1), "redis": 1, "postgres": 1}
+PAUSES: Mapping[str, int] = {
+    WORKER_CHILD: 6,
+    WORKER: 3,
+    **dict.fromkeys(SERVICES, 1),
+    **dict.fromkeys(("gateway", "redis", "postgres"), 1),
+}
 """How often each is frozen, in proportion."""
 
 
@@ -39,7 +46,7 @@ class Blow:
     Args:
         at_s: seconds after the beginning.
         kind: SIGKILL, SIGSTOP for a while, or Redis emptied.
-        victim: a service, "worker", "worker child", "gateway", "postgres", "postgres backend" or "redis".
+        victim: a service, "worker", "worker child", "gateway", "postgres", "postgres backend", "redis", "supervisor".
         pick: which of several, from 0 to 1.
         for_s: how long a pause is.
     """
@@ -130,6 +137,8 @@ def draw(seed: int, sizes: Sizes) -> Script:
     """Return the script of a seed."""
     blows_of, lives_of = random.Random(f"{seed} blows"), random.Random(f"{seed} lives")  # noqa: S311 - can be replayed
     blows = [*_kills(blows_of, sizes), *_pauses(blows_of, sizes)]
+    if seed % SUPERVISOR_EVERY == 0:
+        blows.append(Blow(blows_of.uniform(5.0, max(5.0, sizes.seconds - 5.0)), "kill", SUPERVISOR))
     lives = [_life(lives_of, seed, number, sizes) for number in range(sizes.sites)]
     return Script(seed, sizes, sorted(blows, key=lambda blow: blow.at_s), lives)
 
@@ -162,7 +171,7 @@ _ENDS = (" guide", " review", " for beginners")
 
 
 def _round(chance: random.Random, mark: str, *, poor: bool) -> Round:
-    words = ["".join(chance.choices(_PARTS, k=3)) for _ in range(chance.randint(2, 4))]
+    words = ["".join(chance.choices(_PARTS, k=3)) for _ in range(chance.randint(3, 6))]
     keywords = [f"{sort}{word} maker{end}" for word in words for sort in _SORTS for end in ("", chance.choice(_ENDS))]
     whole: dict[str, Any] = {
         "ideas_per_cluster": 3,

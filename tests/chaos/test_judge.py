@@ -179,7 +179,7 @@ def look(stage: Stage, played: Played, connections: dict[str, psycopg.Connection
 
 @pytest.mark.parametrize("forgery", FORGERIES.values(), ids=FORGERIES.keys())
 def test_a_forgery_is_seen(stage: Stage, played: Played, forgery: Forgery) -> None:
-    with open_databases(stage.admin_url) as connections, forged(forgery, connections[forgery.database]):
+    with open_databases(stage.house.admin_url) as connections, forged(forgery, connections[forgery.database]):
         verdict = look(stage, played, connections)
     assert not verdict.clean
     found = {*verdict.counts, *(("held",) if verdict.held else ())}
@@ -187,7 +187,7 @@ def test_a_forgery_is_seen(stage: Stage, played: Played, forgery: Forgery) -> No
 
 
 def test_the_run_as_it_is_is_clean(stage: Stage, played: Played) -> None:
-    with open_databases(stage.admin_url) as connections:
+    with open_databases(stage.house.admin_url) as connections:
         verdict = look(stage, played, connections)
     assert verdict.clean, verdict.findings
     assert verdict.steps > 0
@@ -201,7 +201,7 @@ class TestPlaces:
         return shutil.copytree(stage.house.data / "sites", tmp_path / "sites", symlinks=True)
 
     def look(self, stage: Stage, played: Played, sites: Path) -> set[str]:
-        with open_databases(stage.admin_url) as connections:
+        with open_databases(stage.house.admin_url) as connections:
             return set(judge(Evidence.read(connections, sites, played.accounts)).counts)
 
     def test_a_page_that_is_gone_is_lost(self, stage: Stage, played: Played, sites: Path) -> None:
@@ -232,11 +232,12 @@ def a_site(sites: Path) -> tuple[dict[str, Any], Path]:
 
 
 def test_what_the_interface_says_is_compared_with_the_rows(stage: Stage, played: Played) -> None:
-    with open_databases(stage.admin_url) as connections:
-        evidence = Evidence.read(connections, stage.house.data / "sites", played.accounts)
-        assert over_rest(evidence, stage.house.api_url, stage.house.operator_key) == []
+    house = stage.house.installation
+    with open_databases(stage.house.admin_url) as connections:
+        evidence = Evidence.read(connections, house.data / "sites", played.accounts)
+        assert over_rest(evidence, house.api_url, house.operator_key) == []
         with raised(connections["billing"], played.accounts[0]):
-            found = over_rest(evidence, stage.house.api_url, stage.house.operator_key)
+            found = over_rest(evidence, house.api_url, house.operator_key)
     assert [finding.number for finding in found] == ["drift", "drift"]  # another balance, and books that say so
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import redis
 
-from tests.chaos.script import BACKEND, SERVICES, WORKER, WORKER_CHILD, Blow
-from tests.e2e.installation import Installation
+from tests.chaos.house import House
+from tests.chaos.script import BACKEND, SERVICES, SUPERVISOR, WORKER, WORKER_CHILD, Blow
 
 WAIT_S = 10.0  # for a victim that is just being started again
 _WORK = "services.orchestrator work"
@@ -31,14 +31,15 @@ class Victims:
 
     Args:
         house: the running installation.
-        redis_url: its Redis.
     """
 
-    house: Installation
-    redis_url: str
+    house: House
 
     def kill(self, blow: Blow) -> bool:
         """Kill whom a blow names; return whether there was anybody."""
+        if blow.victim == SUPERVISOR:
+            self.house.kill()
+            return True
         hit = self._wait_for(blow)
         for pid in hit:
             _signal(pid, signal.SIGKILL)
@@ -61,7 +62,7 @@ class Victims:
     def flush(self) -> bool:
         """Empty Redis; return whether it answered."""
         try:
-            with redis.Redis.from_url(self.redis_url, socket_timeout=2, socket_connect_timeout=2) as client:
+            with redis.Redis.from_url(self.house.redis_url, socket_timeout=2, socket_connect_timeout=2) as client:
                 return bool(client.flushall())
         except redis.RedisError:
             return False
@@ -77,14 +78,16 @@ class Victims:
 
     def _find(self, blow: Blow) -> Sequence[int]:
         if blow.victim in SERVICES:
-            return self.house.processes(f"services.{blow.victim} serve")
+            return self._top(f"services.{blow.victim} serve")
         find: Mapping[str, Callable[[], Sequence[Sequence[int]]]] = {
             WORKER: lambda: [[pid, *self._children(pid)] for pid in self._top(_WORK)],
             WORKER_CHILD: lambda: [[child] for pid in self._top(_WORK) for child in self._children(pid)],
             "gateway": lambda: [self._top("-m gateway")],
             "redis": lambda: [self._top("redis-server")],
             "postgres": lambda: [[pid, *self._children(pid)] for pid in self._top("bin/postgres")],
-            BACKEND: lambda: [[pid] for pid in self.house.processes("[local]") if "postgres:" in _command(pid)],
+            BACKEND: lambda: [
+                [pid] for pid in self.house.installation.processes("[local]") if "postgres:" in _command(pid)
+            ],
         }
         several = [some for some in find[blow.victim]() if some]
         if not several:
@@ -94,11 +97,12 @@ class Victims:
         return chosen[:1] if blow.kind == "kill" else chosen
 
     def _top(self, command: str) -> list[int]:
-        return [pid for pid in self.house.processes(command) if _parent(pid) == self.house.supervisor]
+        house = self.house.installation
+        return [pid for pid in house.processes(command) if _parent(pid) == house.supervisor]
 
     def _children(self, parent: int) -> list[int]:
         wanted = _command(parent)
-        same = [pid for pid in self.house.processes("") if _parent(pid) == parent]
+        same = [pid for pid in self.house.installation.processes("") if _parent(pid) == parent]
         return [pid for pid in same if _command(pid) == wanted or "postgres:" in _command(pid)]
 
 

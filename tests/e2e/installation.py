@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -99,14 +99,12 @@ class Customer:
 
 
 @contextmanager
-def running(data: Path, environment: Mapping[str, str] | None = None) -> Iterator[Installation]:
+def running(data: Path) -> Iterator[Installation]:
     """Run `igny8 up` for the length of a `with` block; it must end by itself when it is asked to."""
     data.mkdir(parents=True, exist_ok=True)
     log = (data / "up.log").open("wb")
     command = [str(Path(sys.executable).with_name("igny8")), "up", "--data", str(data)]
-    variables = {**os.environ, **(environment or {})}
-    # its output is read on failure
-    process = subprocess.Popen(command, cwd=ROOT, env=variables, stdout=log, stderr=subprocess.STDOUT)
+    process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)  # its output is read on failure
     try:
         state = wait_for(lambda: _state(data, process), "igny8 up", START_S)
         yield Installation(data, state["api_url"], process.pid)
