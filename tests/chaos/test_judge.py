@@ -73,6 +73,10 @@ def copy(database: str, table: str, values: str = NEW, where: str = "true", *, f
 
 WROTE = "function = 'generate_content' AND status = 'succeeded'"
 PRICED = "kind = 'deduction'"
+LAST_OF_ITS_SITE = (
+    "(SELECT max(other.external_id) FROM publication other"
+    " WHERE other.site_integration_id = publication.site_integration_id)"
+)
 FORGERIES = {
     "a step is under way": change(
         "orchestrator", "step", "status = 'running'", "function = 'plan_stage' AND status = 'succeeded'", finds="lost"
@@ -102,6 +106,10 @@ FORGERIES = {
         "INSERT INTO outbox (account_id, id, kind, payload)"
         " SELECT account_id, gen_random_uuid(), 'writer.task_created', '{}' FROM task LIMIT 1",
         "lost",
+    ),
+    "an end was never told": remove("orchestrator", "run_event", "kind = 'step_succeeded'", finds="lost"),
+    "an end was told twice": copy(
+        "orchestrator", "run_event", f"{NEW}, 'position', 1000", "kind = 'step_succeeded'", finds="applied_twice lost"
     ),
     "an article is there twice": copy("writer", "content", NEW, "task_id IS NOT NULL", finds="applied_twice"),
     "a task is there twice": copy("writer", "task", finds="applied_twice"),
@@ -138,8 +146,8 @@ FORGERIES = {
     "two contents have one place": change(
         "integration",
         "publication",
-        "external_id = (SELECT max(external_id) FROM publication)",
-        "external_id < (SELECT max(external_id) FROM publication) AND external_id <> ''",
+        f"external_id = {LAST_OF_ITS_SITE}",
+        f"external_id < {LAST_OF_ITS_SITE} AND external_id <> ''",
         finds="published_twice",
     ),
     "a balance is too high": change("billing", "credit_account", "posted = posted + 1", "posted > 0", finds="drift"),

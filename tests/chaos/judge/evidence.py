@@ -26,6 +26,9 @@ _QUERIES: Mapping[str, Mapping[str, str]] = {
         " FROM run_stage",
         "steps": "SELECT id, account_id, run_id, place, function, lane, subject_id, status, credits, create_time,"
         " update_time FROM step",
+        "ends": "SELECT run_id, step_id FROM (SELECT * FROM run_event WHERE kind = 'step_succeeded') AS finish",
+        "tales": "SELECT run_id, told, first, last FROM (SELECT account_id, run_id, count(*) AS told,"
+        " min(position) AS first, max(position) AS last FROM run_event GROUP BY account_id, run_id) AS tale",
         "turns": "SELECT run_id, kind, create_time FROM (SELECT * FROM run_event WHERE kind IN"
         " ('run_started', 'run_resumed', 'run_paused', 'run_completed', 'run_failed', 'run_cancelled')) AS turn",
     },

@@ -30,8 +30,8 @@ MAKERS = ("cluster_keywords", "generate_ideas", "create_tasks", "generate_conten
 def findings(evidence: Evidence) -> list[Finding]:
     """Return everything that is lost or there twice."""
     lost = [*_open_ends(evidence), *_unplanned(evidence), *_without_artefact(evidence), *_disowned(evidence)]
-    lost += [*_busy(evidence), *_undelivered(evidence)]
-    twice = [*_twins(evidence), *_made_twice(evidence), *_too_many_ideas(evidence)]
+    lost += [*_busy(evidence), *_undelivered(evidence), *_untold(evidence)]
+    twice = [*_twins(evidence), *_made_twice(evidence), *_too_many_ideas(evidence), *_told_twice(evidence)]
     return [*(Finding("lost", what) for what in lost), *(Finding("applied_twice", what) for what in twice)]
 
 
@@ -137,6 +137,17 @@ def _undelivered(evidence: Evidence) -> Iterator[str]:
         yield f"{service} never got rid of {kind}"
 
 
+def _untold(evidence: Evidence) -> Iterator[str]:
+    """Steps whose end no event tells of, and runs whose events have gaps: whoever follows one would miss something."""
+    told = {row["step_id"] for row in evidence["ends"]}
+    for step in _done(evidence):
+        if step["id"] not in told:
+            yield f"step {step['id']} ({step['function']}) succeeded and no event says so"
+    for tale in evidence["tales"]:
+        if (tale["first"], tale["last"]) != (1, tale["told"]):
+            yield f"run {tale['run_id']} has {tale['told']} events from {tale['first']} to {tale['last']}"
+
+
 # ── twice ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 def _twins(evidence: Evidence) -> Iterator[str]:
     live = [row for row in evidence["keywords"] if row["delete_time"] is None]
@@ -154,6 +165,12 @@ def _twins(evidence: Evidence) -> Iterator[str]:
         for key, count in counted.items():
             for _ in range(count - 1):
                 yield f"{count} {name} for one {', '.join(columns)}: {', '.join(map(str, key))}"
+
+
+def _told_twice(evidence: Evidence) -> Iterator[str]:
+    for step, count in Counter(row["step_id"] for row in evidence["ends"]).items():
+        for _ in range(count - 1):
+            yield f"step {step} ended {count} times, say its run's events"
 
 
 def _made_twice(evidence: Evidence) -> Iterator[str]:
