@@ -11,7 +11,10 @@ EXPIRING_SOON = timedelta(days=7)
 GRANT_PRIORITY = 100  # the smaller is used first; equal ones go by expiry, kind and age
 MOST_QUANTITY = 10**9  # with at most a million credits a unit and a hundred lines, every sum fits a bigint
 MOST_LINES = 100
+MOST_COST = 10**12  # millionths of a US dollar: a million dollars for one call is a mistake
 MOST_GRANT = 10**9
+MOST_PRIORITY = 1000
+MOST_UNIT_CREDITS = 10**6
 BUFFER = (6, 5)  # a quote's limit is its expectation times 1.2
 MONTHS_A_YEAR = 12
 
@@ -177,6 +180,23 @@ class Reservation:
 
 
 @dataclass(frozen=True)
+class Extension:
+    """More that a hold asks for.
+
+    Args:
+        key: the reservation's.
+        extension_key: makes a repeat harmless.
+        quantity: how much more, in the operation's unit.
+        day_limit: what the site may use in a day.
+    """
+
+    key: str
+    extension_key: str
+    quantity: int
+    day_limit: DayLimit = NO_DAY_LIMIT
+
+
+@dataclass(frozen=True)
 class Use:
     """What some work really used.
 
@@ -233,8 +253,46 @@ class Grant:
 
 
 @dataclass(frozen=True)
+class Correction:
+    """Why the books are set right.
+
+    Args:
+        key: makes a repeat harmless.
+        description: the reason, in words.
+        by: who did it: "user:0197...".
+    """
+
+    key: str
+    description: str
+    by: str
+
+
+@dataclass(frozen=True)
+class CostChange:
+    """What an operation is to cost from now on; what is None stays as it was.
+
+    Args:
+        key: makes a repeat harmless.
+        operation: "content".
+        display_name: what people call it.
+        unit: what is counted, a key of `UNIT_SIZES`.
+        credits: a unit's.
+        active: whether the catalogue has a price for the operation.
+        reason: why.
+    """
+
+    key: str
+    operation: str
+    display_name: str | None
+    unit: str | None
+    credits: int | None
+    active: bool
+    reason: str
+
+
+@dataclass(frozen=True)
 class Hold:
-    """Credits set aside, as they stand."""
+    """Credits set aside, as they stand; `taken_credits` is what the capture took that this answers."""
 
     id: UUID
     key: str
@@ -242,6 +300,7 @@ class Hold:
     credits: int
     captured_credits: int
     credit_cost_id: UUID | None
+    taken_credits: int = 0
 
 
 @dataclass(frozen=True)

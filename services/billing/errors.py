@@ -11,7 +11,10 @@
      │   ├─ NoCreditAccount        the account has none yet
      │   ├─ QuoteExpired           no run was started with the quote in time
      │   ├─ HoldClosed             the hold is captured, released or expired
-     │   └─ CaptureAboveHold       more would be captured than is held
+     │   ├─ CaptureAboveHold       more would be captured than is held
+     │   ├─ RefundAboveCapture     more would be given back than was taken
+     │   ├─ AlreadyReversed        the transaction was undone before
+     │   └─ NotReversible          the transaction cannot be given back or undone
      ├─ InvalidArgument
      │   └─ UnknownOperation       the operation has no price
      └─ AlreadyExists
@@ -159,6 +162,45 @@ class CaptureAboveHold(FailedPrecondition):
             f"The quantity costs {needed} credits and the hold has {held}. Capture at most the quantity reserved.",
             metadata=_texts(needed=needed, held=held),
         )
+
+
+class RefundAboveCapture(FailedPrecondition):
+    """More would be given back than was taken.
+
+    Args:
+        credits_: that were to be given back.
+        left: what was taken and not given back yet.
+    """
+
+    reason = "REFUND_ABOVE_CAPTURE"
+
+    def __init__(self, *, credits_: int, left: int) -> None:
+        advice = f"Give back at most {left}" if left else "All that it took was given back already"
+        super().__init__(f"{credits_} credits are too many. {advice}.", metadata=_texts(credits=credits_, left=left))
+
+
+class AlreadyReversed(FailedPrecondition):
+    """The transaction was undone before, or given back in part."""
+
+    reason = "ALREADY_REVERSED"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The transaction was undone before, or given back in part. Give back the rest, or adjust the balance."
+        )
+
+
+class NotReversible(FailedPrecondition):
+    """The transaction is not of a kind that can be given back or undone.
+
+    Args:
+        advice: what to do instead.
+    """
+
+    reason = "NOT_REVERSIBLE"
+
+    def __init__(self, advice: str) -> None:
+        super().__init__(f"This transaction cannot be given back or undone. {advice}.")
 
 
 class UnknownOperation(InvalidArgument):

@@ -3,15 +3,17 @@
 from igny8.billing.v1 import billing_pb2
 
 from chassis.resource import Resource
+from chassis.tenancy import table_of
 from services.billing import models
 
 CREDIT_TRANSACTION = Resource(
     message=billing_pb2.CreditTransaction,
     table=models.CreditTransaction,
     plural="credit_transactions",
-    filters=("kind", "operation", "amount", "site_id", "run_id", "number"),
+    filters=("kind", "operation", "amount", "site_id", "run_id", "step_id", "hold_id", "reversal_of_id", "number"),
     orders=("number", "amount"),
     search=("description", "operation"),
+    computed={"reversal_of_id": table_of(models.CreditTransaction).c.reversal_of},
     order="number desc",
 )
 CREDIT_USAGE = Resource(

@@ -10,8 +10,9 @@ from chassis.clock import Clock
 from chassis.database import Database
 from chassis.ids import require_id
 from services.billing import translate
+from services.billing.domain import Extension
 from services.billing.resources import CREDIT_COST, CREDIT_TRANSACTION, CREDIT_USAGE, PLAN
-from services.billing.usecases import accounts, holds, quotes, upkeep
+from services.billing.usecases import accounts, corrections, holds, prices, quotes, upkeep
 
 
 class BillingServicer(billing_service_pb2_grpc.BillingServiceServicer):
@@ -58,16 +59,50 @@ class BillingServicer(billing_service_pb2_grpc.BillingServiceServicer):
         self, request: billing_service_pb2.GrantCreditsRequest, context: grpc.ServicerContext
     ) -> billing_service_pb2.GrantCreditsResponse:
         """Give the account credits."""
-        balance = accounts.grant_credits(
-            self.database,
-            call.tenant(),
-            credits_=request.credits,
-            reason=request.reason,
-            expire_time=translate.moment(request, "expire_time"),
-            request_id=request.request_id,
-            now=self._clock.now(),
-        )
+        given = translate.grant(request)
+        balance = accounts.grant_credits(self.database, call.tenant(), given, self._clock.now())
         return billing_service_pb2.GrantCreditsResponse(balance=translate.balance(balance))
+
+    def RefundCredits(
+        self, request: billing_service_pb2.RefundCreditsRequest, context: grpc.ServicerContext
+    ) -> billing_service_pb2.RefundCreditsResponse:
+        """Give back what a capture took."""
+        why = translate.correction("refund", request, call.passport())
+        target = require_id("transaction_id", request.transaction_id)
+        row, balance = corrections.refund(self.database, call.tenant(), target, request.credits, why, self._clock.now())
+        return billing_service_pb2.RefundCreditsResponse(
+            transaction=translate.credit_transaction(row), balance=translate.balance(balance)
+        )
+
+    def AdjustCredits(
+        self, request: billing_service_pb2.AdjustCreditsRequest, context: grpc.ServicerContext
+    ) -> billing_service_pb2.AdjustCreditsResponse:
+        """Set the balance right."""
+        why = translate.correction("adjust", request, call.passport())
+        row, balance = corrections.adjust(self.database, call.tenant(), request.credits, why, self._clock.now())
+        return billing_service_pb2.AdjustCreditsResponse(
+            transaction=translate.credit_transaction(row), balance=translate.balance(balance)
+        )
+
+    def ReverseTransaction(
+        self, request: billing_service_pb2.ReverseTransactionRequest, context: grpc.ServicerContext
+    ) -> billing_service_pb2.ReverseTransactionResponse:
+        """Undo a transaction."""
+        why = translate.correction("reverse", request, call.passport())
+        target = require_id("transaction_id", request.transaction_id)
+        row, balance = corrections.reverse(self.database, call.tenant(), target, why, self._clock.now())
+        return billing_service_pb2.ReverseTransactionResponse(
+            transaction=translate.credit_transaction(row), balance=translate.balance(balance)
+        )
+
+    def SetCreditCost(
+        self, request: billing_service_pb2.SetCreditCostRequest, context: grpc.ServicerContext
+    ) -> billing_pb2.CreditCost:
+        """Set the price of an operation."""
+        change, by = translate.cost_change(request), translate.actor(call.passport())
+        return translate.credit_cost(
+            prices.set_credit_cost(self.database, call.tenant(), change, by, self._clock.now())
+        )
 
     def CheckLedger(
         self, request: billing_service_pb2.CheckLedgerRequest, context: grpc.ServicerContext
@@ -112,6 +147,13 @@ class BillingServicer(billing_service_pb2_grpc.BillingServiceServicer):
         wanted = translate.reservation(request)
         return translate.hold(holds.reserve(self.database, call.tenant(), wanted, self._clock.now()))
 
+    def ExtendHold(
+        self, request: billing_service_pb2.ExtendHoldRequest, context: grpc.ServicerContext
+    ) -> billing_pb2.Hold:
+        """Set more credits aside in a hold."""
+        more = Extension(request.key, request.extension_key, request.quantity, translate.day_limit(request))
+        return translate.hold(holds.extend(self.database, call.tenant(), more, self._clock.now()))
+
     def Capture(self, request: billing_service_pb2.CaptureRequest, context: grpc.ServicerContext) -> billing_pb2.Hold:
         """Take what was really used."""
         use = translate.use(request)
@@ -123,6 +165,13 @@ class BillingServicer(billing_service_pb2_grpc.BillingServiceServicer):
         """Free a hold."""
         freed = holds.release(self.database, call.tenant(), request.key, self._clock.now())
         return billing_service_pb2.ReleaseResponse(released_credits=freed)
+
+    def ExpireHold(
+        self, request: billing_service_pb2.ExpireHoldRequest, context: grpc.ServicerContext
+    ) -> billing_service_pb2.ExpireHoldResponse:
+        """End the hold of a step that is over."""
+        freed = holds.expire(self.database, call.tenant(), request.key, self._clock.now())
+        return billing_service_pb2.ExpireHoldResponse(expired_credits=freed)
 
     def ListStepCaptures(
         self, request: billing_service_pb2.ListStepCapturesRequest, context: grpc.ServicerContext

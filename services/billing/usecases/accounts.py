@@ -12,7 +12,7 @@ from chassis.errors import Internal, InvalidArgument, NotFound
 from chassis.outbox import Fact, Handler
 from chassis.tenancy import Tenant
 from services.billing import repository
-from services.billing.domain import MOST_GRANT, Balance, Grant, month_after
+from services.billing.domain import GRANT_PRIORITY, MOST_GRANT, MOST_PRIORITY, Balance, Grant, month_after
 from services.billing.errors import KeyReused, NoCreditAccount
 
 _MOST_REASON = 500
@@ -24,8 +24,8 @@ def get_balance(database: Database, tenant: Tenant, now: datetime) -> Balance:
     Raises:
         NoCreditAccount: the account was opened a moment ago.
     """
-    with database.transaction(_whole(tenant)) as transaction:
-        return _balance(transaction, now)
+    with database.transaction(whole_account(tenant)) as transaction:
+        return balance_of(transaction, now)
 
 
 def check_ledger(database: Database, tenant: Tenant, now: datetime) -> tuple[list[str], Balance]:
@@ -34,35 +34,27 @@ def check_ledger(database: Database, tenant: Tenant, now: datetime) -> tuple[lis
     Raises:
         NoCreditAccount: there are no books yet.
     """
-    with database.transaction(_whole(tenant)) as transaction:
-        balance = _balance(transaction, now)
+    with database.transaction(whole_account(tenant)) as transaction:
+        balance = balance_of(transaction, now)
         rows = repository.check(transaction)
     return [f"{r.what}: booked {r.booked}, counted {r.counted}" for r in rows if r.booked != r.counted], balance
 
 
-def grant_credits(
-    database: Database,
-    tenant: Tenant,
-    *,
-    credits_: int,
-    reason: str,
-    expire_time: datetime | None,
-    request_id: str,
-    now: datetime,
-) -> Balance:
-    """Give the account credits, once for a request id.
+def grant_credits(database: Database, tenant: Tenant, given: Grant, now: datetime) -> Balance:
+    """Give the account credits, once for a key.
 
     Raises:
-        InvalidArgument: too few, too many, or a time that is over.
+        InvalidArgument: too few, too many, a priority that there is not, or times that are over or in the wrong order.
         KeyReused, NoCreditAccount: as they say.
     """
-    if not 1 <= credits_ <= MOST_GRANT:
+    if not 1 <= given.credits <= MOST_GRANT:
         raise InvalidArgument.field("credits", f"must be from 1 to {MOST_GRANT}")
-    _check_words(reason, request_id)
-    given = Grant(f"grant:{request_id}", "promotional", "promotion", credits_, reason, expire_time, True)
-    with database.transaction(_whole(tenant)) as transaction:
+    if not 1 <= given.priority <= MOST_PRIORITY:
+        raise InvalidArgument.field("priority", f"must be from 1 to {MOST_PRIORITY}; 0 means {GRANT_PRIORITY}")
+    check_words(given.description, given.key.partition(":")[2])
+    with database.transaction(whole_account(tenant)) as transaction:
         _grant(transaction, given, now)
-        return _balance(transaction, now)
+        return balance_of(transaction, now)
 
 
 def assign_plan(
@@ -78,11 +70,11 @@ def assign_plan(
         InvalidArgument: max_keywords is negative.
         KeyReused: the request id was used for another plan.
     """
-    _check_words(reason, request_id)
+    check_words(reason, request_id)
     if max_keywords < 0:
         raise InvalidArgument.field("max_keywords", "must not be negative; 0 means the plan's own number")
     key = f"plan:{request_id}"
-    with database.transaction(_whole(tenant)) as transaction:
+    with database.transaction(whole_account(tenant)) as transaction:
         row = _plan(transaction, plan)
         repository.open_account(transaction, now)
         repository.lock_account(transaction)
@@ -95,7 +87,7 @@ def assign_plan(
             transaction.emit("billing.plan_changed", {"plan": row["code"], **limits})
         elif (known.plan_id, known.reason) != (row["id"], reason):
             raise KeyReused(request_id, "plan or reason")
-        return row, _balance(transaction, now)
+        return row, balance_of(transaction, now)
 
 
 def handlers(clock: Clock) -> Mapping[str, Handler]:
@@ -147,7 +139,7 @@ def _grant(transaction: Transaction, given: Grant, now: datetime) -> None:
         case "key_reused":
             raise KeyReused(given.key.partition(":")[2], "grant")
         case "expired":
-            raise InvalidArgument.field("expire_time", "must lie in the future")
+            raise InvalidArgument.field("expire_time", "must lie in the future, and after the effective_time")
         case code:
             raise Internal(f"ledger_grant answered {code!r}")
 
@@ -159,7 +151,12 @@ def _plan(transaction: Transaction, code: str) -> sa.RowMapping:
     return row
 
 
-def _balance(transaction: Transaction, now: datetime) -> Balance:
+def balance_of(transaction: Transaction, now: datetime) -> Balance:
+    """Return what the account has, after what the time has done to it.
+
+    Raises:
+        NoCreditAccount: the account was opened a moment ago.
+    """
     row = repository.balance(transaction, now)
     if row is not None and row.due:
         repository.keep_time(transaction, now)
@@ -169,12 +166,17 @@ def _balance(transaction: Transaction, now: datetime) -> Balance:
     return Balance(row.posted, row.held, row.expiring_soon, row.plan, row.effective_later, row.next_effective_time)
 
 
-def _whole(tenant: Tenant) -> Tenant:
+def whole_account(tenant: Tenant) -> Tenant:
     """Return the whole account: credits are the account's, also for a passport that sees one site only."""
     return Tenant(tenant.account_id)
 
 
-def _check_words(reason: str, request_id: str) -> None:
+def check_words(reason: str, request_id: str) -> None:
+    """Check what an operator says of a change.
+
+    Raises:
+        InvalidArgument: a text is too long.
+    """
     if len(reason) > _MOST_REASON:
         raise InvalidArgument.field("reason", f"must be at most {_MOST_REASON} characters")
     if len(request_id) > 100:  # noqa: PLR2004 - with its prefix it fits a key

@@ -6,7 +6,16 @@ from chassis.database import Database, Transaction
 from chassis.errors import Fault, Internal, InvalidArgument, NotFound
 from chassis.tenancy import Tenant
 from services.billing import repository
-from services.billing.domain import MOST_QUANTITY, DayLimit, Hold, Reservation, Use, known_operations
+from services.billing.domain import (
+    MOST_COST,
+    MOST_QUANTITY,
+    DayLimit,
+    Extension,
+    Hold,
+    Reservation,
+    Use,
+    known_operations,
+)
 from services.billing.errors import (
     CaptureAboveHold,
     DailyLimitReached,
@@ -48,17 +57,53 @@ def reserve(database: Database, tenant: Tenant, wanted: Reservation, now: dateti
         raise _refusal(transaction, wanted, answer)
 
 
-def capture(database: Database, tenant: Tenant, key: str, use: Use, now: datetime) -> Hold:
-    """Take what was really used out of a hold, write the usage, and free the rest; once for a key.
+def extend(database: Database, tenant: Tenant, more: Extension, now: datetime) -> Hold:
+    """Set more credits aside in an open hold at its price, once for an extension's key.
 
     Raises:
-        InvalidArgument: a quantity below zero.
+        InvalidArgument: the quantity, a key or the day makes no sense.
+        NotFound: there is no such hold.
+        HoldClosed: it has ended.
+        InsufficientCredits, QuoteExhausted, DailyLimitReached: and nothing is remembered.
+        QuoteReplaced: the run has accepted another quote since.
+        KeyReused: the key was used with other parameters.
+    """
+    _check_key(more.key)
+    _check_key(more.extension_key, "extension_key")
+    if not 1 <= more.quantity <= MOST_QUANTITY:
+        raise InvalidArgument.field("quantity", f"must be from 1 to {MOST_QUANTITY}")
+    _check_day(more.day_limit)
+    with database.transaction(tenant) as transaction:
+        answer = repository.extend(transaction, more, now)
+    match answer.code:
+        case "ok":
+            return _hold(more.key, answer)
+        case "hold_not_found":
+            raise NotFound.row("hold", more.key)
+        case "hold_closed":
+            raise HoldClosed(more.key, answer.state)
+        case "key_reused":
+            raise KeyReused(more.extension_key, "extension")
+        case "quote_replaced":
+            raise QuoteReplaced
+        case code:
+            raise _no_room(answer) or Internal(f"ledger_extend answered {code!r}")
+
+
+def capture(database: Database, tenant: Tenant, key: str, use: Use, now: datetime) -> Hold:
+    """Take what was really used out of a hold and write the usage, once for a key; the last capture frees the rest.
+
+    Raises:
+        InvalidArgument: a quantity below zero, or a key that is too long.
         NotFound: there is no such hold.
         HoldClosed: it was released or has expired.
         CaptureAboveHold: the quantity costs more than is held.
         KeyReused: the hold was captured with other parameters.
     """
     _check_key(key)
+    _check_key(use.capture_key, "capture_key")
+    if use.cost_usd_micro is not None and not 0 <= use.cost_usd_micro <= MOST_COST:
+        raise InvalidArgument.field("cost_usd_micro", f"must be from 0 to {MOST_COST}")
     for name in ("quantity", "input_tokens", "output_tokens"):
         if not 0 <= getattr(use, name) <= MOST_QUANTITY:
             raise InvalidArgument.field(name, f"must be from 0 to {MOST_QUANTITY}")
@@ -66,18 +111,32 @@ def capture(database: Database, tenant: Tenant, key: str, use: Use, now: datetim
         answer = repository.capture(transaction, key, use, now)
     if answer.code == "ok":
         return _hold(key, answer)
-    raise _no_capture(key, answer)
+    raise _no_capture(use.capture_key or key, key, answer)
 
 
 def release(database: Database, tenant: Tenant, key: str, now: datetime) -> int:
-    """Free a hold and return the credits that this call freed; a hold that was never made counts as freed.
+    """Free what is left of a hold and return the credits that this call freed; one never made counts as freed.
 
     Raises:
         HoldClosed: it was captured.
     """
     _check_key(key)
     with database.transaction(tenant) as transaction:
-        answer = repository.release(transaction, key, now)
+        return _freed(key, repository.release(transaction, key, now))
+
+
+def expire(database: Database, tenant: Tenant, key: str, now: datetime) -> int:
+    """End the hold of a step that is over and return the credits that this call freed.
+
+    Raises:
+        HoldClosed: it was captured.
+    """
+    _check_key(key)
+    with database.transaction(tenant) as transaction:
+        return _freed(key, repository.expire_hold(transaction, key, now))
+
+
+def _freed(key: str, answer: repository.Answer) -> int:
     match answer.code:
         case "ok":
             return int(answer.credits)
@@ -86,10 +145,18 @@ def release(database: Database, tenant: Tenant, key: str, now: datetime) -> int:
         case "hold_closed":
             raise HoldClosed(key, answer.state)
         case code:
-            raise Internal(f"ledger_release answered {code!r}")
+            raise Internal(f"ledger_free answered {code!r}")
 
 
 def _refusal(transaction: Transaction, wanted: Reservation, answer: repository.Answer) -> Fault:
+    if answer.code == "unknown_operation":
+        known = known_operations(repository.prices(transaction))
+        return UnknownOperation(wanted.operation, field="operation", known=known)
+    return _no_room(answer) or _closed(wanted, answer.code)
+
+
+def _no_room(answer: repository.Answer) -> Fault | None:
+    """Return why so many credits do not fit; None when that is not why."""
     match answer.code:
         case "insufficient_credits":
             return InsufficientCredits(needed=answer.needed, available=answer.available, held=answer.held)
@@ -107,10 +174,7 @@ def _refusal(transaction: Transaction, wanted: Reservation, answer: repository.A
                 captured=answer.day_captured,
                 held=answer.day_held,
             )
-        case "unknown_operation":
-            known = known_operations(repository.prices(transaction))
-            return UnknownOperation(wanted.operation, field="operation", known=known)
-    return _closed(wanted, answer.code)
+    return None
 
 
 def _closed(wanted: Reservation, code: str) -> Fault:
@@ -127,7 +191,7 @@ def _closed(wanted: Reservation, code: str) -> Fault:
     return reasons.get(code) or Internal(f"ledger_reserve answered {code!r}")
 
 
-def _no_capture(key: str, answer: repository.Answer) -> Fault:
+def _no_capture(capture_key: str, key: str, answer: repository.Answer) -> Fault:
     match answer.code:
         case "hold_not_found":
             return NotFound.row("hold", key)
@@ -136,13 +200,21 @@ def _no_capture(key: str, answer: repository.Answer) -> Fault:
         case "capture_above_hold":
             return CaptureAboveHold(needed=answer.needed, held=answer.credits - answer.captured_credits)
         case "key_reused":
-            return KeyReused(key, "capture")
+            return KeyReused(capture_key, "capture")
         case code:
             return Internal(f"ledger_capture answered {code!r}")
 
 
 def _hold(key: str, answer: repository.Answer) -> Hold:
-    return Hold(answer.id, key, answer.state, answer.credits, answer.captured_credits, answer.credit_cost_id)
+    return Hold(
+        answer.id,
+        key,
+        answer.state,
+        answer.credits,
+        answer.captured_credits,
+        answer.credit_cost_id,
+        answer.taken_credits or 0,
+    )
 
 
 def _check_day(limit: DayLimit) -> None:
@@ -152,6 +224,6 @@ def _check_day(limit: DayLimit) -> None:
         raise InvalidArgument.field("day_start_time", "is required with a day_limit_credits")
 
 
-def _check_key(key: str) -> None:
+def _check_key(key: str, field: str = "key") -> None:
     if len(key) > _MOST_KEY:
-        raise InvalidArgument.field("key", f"must be at most {_MOST_KEY} characters")
+        raise InvalidArgument.field(field, f"must be at most {_MOST_KEY} characters")

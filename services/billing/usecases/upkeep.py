@@ -82,7 +82,7 @@ def reconcile_accounts(sweep: Database, database: Database, size: int, token: st
         InvalidArgument: the size or the token makes no sense.
     """
     with sweep.untenanted() as connection:
-        accounts, next_token = repository.accounts(connection, paging.page_size(size), token)
+        accounts, next_token = repository.account_page(connection, paging.page_size(size), token)
     differences = []
     for account_id in accounts:
         with database.transaction(Tenant(account_id)) as transaction:

@@ -13,7 +13,16 @@ from chassis.tenancy import Tenant
 from chassis.testing.clock import FakeClock
 from chassis.testing.service import a_site
 from services.billing import repository
-from services.billing.domain import NO_DAY_LIMIT, QUOTE_LIFETIME, DayLimit, Grant, Reservation, Use
+from services.billing.domain import (
+    NO_DAY_LIMIT,
+    QUOTE_LIFETIME,
+    Correction,
+    DayLimit,
+    Extension,
+    Grant,
+    Reservation,
+    Use,
+)
 
 PLENTY = 10**9
 CHANGE_KINDS = {"plan": "subscription", "bonus": "purchase", "promotional": "promotion"}
@@ -70,11 +79,37 @@ class Books:
         wanted = Reservation(key or str(new_id()), quote_id, operation, quantity, self.run_id, None, day)
         return self.do(repository.reserve, wanted)
 
+    def extend(self, key: str, quantity: int, *, extension: str = "", day: DayLimit = NO_DAY_LIMIT) -> Any:
+        return self.do(repository.extend, Extension(key, extension or str(new_id()), quantity, day))
+
     def capture(self, key: str, quantity: int, **more: Any) -> Any:
         return self.do(repository.capture, key, Use(quantity, "task", **more))
 
     def release(self, key: str) -> Any:
         return self.do(repository.release, key)
+
+    def refund(self, target: UUID, credits_: int, *, key: str = "", reason: str = "") -> Any:
+        return self.do(repository.refund, target, credits_, self.why(key, reason))
+
+    def adjust(self, credits_: int, *, key: str = "", reason: str = "") -> Any:
+        return self.do(repository.adjust, credits_, self.why(key, reason))
+
+    def reverse(self, target: UUID, *, key: str = "", reason: str = "") -> Any:
+        return self.do(repository.reverse, target, self.why(key, reason))
+
+    @staticmethod
+    def why(key: str, reason: str) -> Correction:
+        return Correction(key or str(new_id()), reason, "user:me")
+
+    def last(self, kind: str) -> UUID:
+        """The newest transaction of a kind."""
+        newest = "SELECT id FROM credit_transaction WHERE kind = :kind ORDER BY number DESC LIMIT 1"
+        found: UUID = self.rows(newest, kind=kind)[0][0]
+        return found
+
+    def grants(self) -> list[tuple[str, int, int]]:
+        """Description, rest and what is held of each grant, oldest first."""
+        return self.rows("SELECT description, remaining, held FROM credit_grant ORDER BY create_time, id")
 
     def rows(self, statement: str, **parameters: Any) -> list[tuple[Any, ...]]:
         with self.database.transaction(self.tenant) as transaction:

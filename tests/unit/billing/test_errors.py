@@ -15,6 +15,10 @@ FAULTS: list[Fault] = [
     errors.QuoteExpired(),
     errors.HoldClosed("step:1", "released"),
     errors.CaptureAboveHold(needed=5, held=4),
+    errors.RefundAboveCapture(credits_=5, left=4),
+    errors.RefundAboveCapture(credits_=5, left=0),
+    errors.AlreadyReversed(),
+    errors.NotReversible("Adjust the balance instead"),
     errors.UnknownOperation("foo", field="operation", known=["content"]),
     errors.KeyReused("step:1", "reservation"),
 ]

@@ -79,11 +79,12 @@ BEGIN
     p_change.id := ledger_id(p_now);
     INSERT INTO credit_transaction (
         account_id, id, number, kind, amount, balance_after, operation, description, site_id, run_id, step_id, hold_id,
-        grant_id, credit_cost_id, reversal_of, key, create_time
+        grant_id, credit_cost_id, reversal_of, details, key, create_time
     ) VALUES (
         p_change.account_id, p_change.id, p_change.number, p_change.kind, p_change.amount, p_change.balance_after,
         coalesce(p_change.operation, ''), p_change.description, p_change.site_id, p_change.run_id, p_change.step_id,
-        p_change.hold_id, p_change.grant_id, p_change.credit_cost_id, p_change.reversal_of, p_change.key, p_now
+        p_change.hold_id, p_change.grant_id, p_change.credit_cost_id, p_change.reversal_of,
+        coalesce(p_change.details, '{}'), p_change.key, p_now
     );
     IF p_change.amount > 0 THEN
         INSERT INTO outbox (account_id, id, kind, payload) VALUES (

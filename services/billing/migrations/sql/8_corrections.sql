@@ -1,4 +1,4 @@
--- Setting right what was done: nothing is ever changed, another transaction makes up for it.
+-- Setting right what was done: nothing is ever changed, another transaction makes up for it. p_by is who did it.
 
 -- Takes credits back from grants, one's own first and then in the order of use, and writes down from which.
 CREATE FUNCTION ledger_withdraw(p_account uuid, p_transaction uuid, p_first uuid, p_credits bigint) RETURNS void
@@ -94,7 +94,7 @@ $$;
 
 -- Gives back, in part or whole, what a capture took.
 CREATE FUNCTION ledger_refund(
-    p_account uuid, p_id uuid, p_key text, p_transaction uuid, p_credits bigint, p_description text, p_now timestamptz
+    p_account uuid, p_id uuid, p_key text, p_target uuid, p_credits bigint, p_description text, p_by text, p_now timestamptz
 ) RETURNS ledger_answer LANGUAGE plpgsql AS $$
 DECLARE
     v_target credit_transaction;
@@ -104,22 +104,23 @@ BEGIN
     PERFORM 1 FROM credit_account a WHERE a.account_id = p_account FOR UPDATE;
     v_change.account_id := p_account;
     v_change.key := p_key;
+    v_change.details := jsonb_build_object('by', p_by);
     v_change.kind := 'refund';
     v_change.amount := p_credits;
     v_change.description := p_description;
-    v_change.reversal_of := p_transaction;
+    v_change.reversal_of := p_target;
     v_answer := ledger_corrected(v_change);
     IF v_answer.code IS NOT NULL THEN
         RETURN v_answer;
     END IF;
-    SELECT * INTO v_target FROM credit_transaction t WHERE t.account_id = p_account AND t.id = p_transaction;
+    SELECT * INTO v_target FROM credit_transaction t WHERE t.account_id = p_account AND t.id = p_target;
     IF NOT FOUND THEN
         RETURN ledger_refusal('transaction_not_found');
     ELSIF v_target.kind <> 'deduction' THEN
         RETURN ledger_refusal('not_refundable');
     END IF;
     SELECT -v_target.amount - coalesce(sum(t.amount), 0) INTO v_answer.available FROM credit_transaction t
-    WHERE t.account_id = p_account AND t.reversal_of = p_transaction;
+    WHERE t.account_id = p_account AND t.reversal_of = p_target;
     IF v_answer.available < p_credits THEN
         v_answer.code := 'refund_above_capture';
         v_answer.needed := p_credits;
@@ -137,7 +138,7 @@ $$;
 
 -- Sets the balance right by so many credits, up or down.
 CREATE FUNCTION ledger_adjust(
-    p_account uuid, p_id uuid, p_key text, p_credits bigint, p_description text, p_now timestamptz
+    p_account uuid, p_id uuid, p_key text, p_credits bigint, p_description text, p_by text, p_now timestamptz
 ) RETURNS ledger_answer LANGUAGE plpgsql AS $$
 DECLARE
     v_change credit_transaction;
@@ -149,6 +150,7 @@ BEGIN
     END IF;
     v_change.account_id := p_account;
     v_change.key := p_key;
+    v_change.details := jsonb_build_object('by', p_by);
     v_change.kind := 'adjustment';
     v_change.amount := p_credits;
     v_change.description := p_description;
@@ -162,7 +164,7 @@ $$;
 
 -- Undoes a transaction, once and as a whole. What itself sets another right is not undone: adjust instead.
 CREATE FUNCTION ledger_reverse(
-    p_account uuid, p_id uuid, p_key text, p_transaction uuid, p_description text, p_now timestamptz
+    p_account uuid, p_id uuid, p_key text, p_target uuid, p_description text, p_by text, p_now timestamptz
 ) RETURNS ledger_answer LANGUAGE plpgsql AS $$
 DECLARE
     v_target credit_transaction;
@@ -172,20 +174,21 @@ BEGIN
     PERFORM 1 FROM credit_account a WHERE a.account_id = p_account FOR UPDATE;
     v_change.account_id := p_account;
     v_change.key := p_key;
+    v_change.details := jsonb_build_object('by', p_by);
     v_change.kind := 'reversal';
     v_change.description := p_description;
-    v_change.reversal_of := p_transaction;
+    v_change.reversal_of := p_target;
     v_answer := ledger_corrected(v_change);
     IF v_answer.code IS NOT NULL THEN
         RETURN v_answer;
     END IF;
-    SELECT * INTO v_target FROM credit_transaction t WHERE t.account_id = p_account AND t.id = p_transaction;
+    SELECT * INTO v_target FROM credit_transaction t WHERE t.account_id = p_account AND t.id = p_target;
     IF NOT FOUND THEN
         RETURN ledger_refusal('transaction_not_found');
     ELSIF v_target.reversal_of IS NOT NULL THEN
         RETURN ledger_refusal('not_reversible');
     END IF;
-    PERFORM 1 FROM credit_transaction t WHERE t.account_id = p_account AND t.reversal_of = p_transaction;
+    PERFORM 1 FROM credit_transaction t WHERE t.account_id = p_account AND t.reversal_of = p_target;
     IF FOUND THEN
         RETURN ledger_refusal('already_reversed');
     END IF;
