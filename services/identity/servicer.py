@@ -76,7 +76,7 @@ class IdentityServicer(identity_service_pb2_grpc.IdentityServiceServicer):
         """Tell what a passport must say of a site."""
         account_id = require_id("account_id", request.account_id)
         site_id = require_id("site_id", request.site_id) if request.site_id else None
-        resolved = principals.resolve_site(self.database, account_id, site_id)
+        resolved = principals.resolve_site(self.database, account_id, site_id, even_inactive=request.even_inactive)
         if resolved is None:
             return rpc.ResolveSiteResponse()
         return rpc.ResolveSiteResponse(site=translate.site_claims(resolved), time_zone=resolved.time_zone)

@@ -244,10 +244,13 @@ def release(key: str) -> Call[None]:
     return Call("billing", _BILLING + "Release", request, billing_service_pb2.ReleaseResponse, _nothing)
 
 
-def resolve_site(account_id: UUID, site_id: UUID | None) -> Call[ResolvedSite]:
-    """Ask identity whether account and site are active, what a passport says of the site, and whose time it keeps."""
+def resolve_site(account_id: UUID, site_id: UUID | None, *, even_inactive: bool = False) -> Call[ResolvedSite]:
+    """Ask identity whether account and site are active, what a passport says of the site, and whose time it keeps.
+
+    With `even_inactive`, what a passport says of a site that is deleted, or whose account is suspended, too.
+    """
     request = identity_service_pb2.ResolveSiteRequest(
-        account_id=str(account_id), site_id=str(site_id) if site_id else ""
+        account_id=str(account_id), site_id=str(site_id) if site_id else "", even_inactive=even_inactive
     )
     path = "/igny8.identity.v1.IdentityService/ResolveSite"
     return Call("identity", path, request, identity_service_pb2.ResolveSiteResponse, _site)

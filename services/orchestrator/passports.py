@@ -37,11 +37,18 @@ class SiteBook:
             return known.claim
         return self._keep(account_id, site_id, peers.send(clients.resolve_site(account_id, site_id), EDGE)).claim
 
-    async def ask_async(self, peers: AsyncPeers, account_id: UUID, site_id: UUID | None) -> SiteClaim | None:
-        """Return a site's claims, from an event loop; raises as `ask`."""
+    async def ask_async(
+        self, peers: AsyncPeers, account_id: UUID, site_id: UUID | None, *, even_inactive: bool = False
+    ) -> SiteClaim | None:
+        """Return a site's claims, from an event loop; raises as `ask`.
+
+        With `even_inactive`, those of a site that is not active any more, too, while identity has it.
+        """
         known = self._look(account_id, site_id)
         if known is not None:
             return known.claim
+        if even_inactive:
+            return (await peers.send(clients.resolve_site(account_id, site_id, even_inactive=True), EDGE)).claim
         return self._keep(account_id, site_id, await peers.send(clients.resolve_site(account_id, site_id), EDGE)).claim
 
     def _look(self, account_id: UUID, site_id: UUID | None) -> ResolvedSite | None:

@@ -56,8 +56,16 @@ def authenticate(database: Database, security: Security, credential: str, acting
     return _person(database, security, credential)
 
 
-def resolve_site(database: Database, account_id: UUID, site_id: UUID | None) -> ResolvedSite | None:
+def resolve_site(
+    database: Database, account_id: UUID, site_id: UUID | None, *, even_inactive: bool = False
+) -> ResolvedSite | None:
     """Return what a passport must say of a site; None when none is named and the account is active.
+
+    Args:
+        database: under the app role.
+        account_id: whose site it should be.
+        site_id: the site.
+        even_inactive: of a deleted or inactive site and of a suspended account too, as long as there are rows of them.
 
     Raises:
         NotFound: there is no such account, or no live and active site of it.
@@ -67,13 +75,13 @@ def resolve_site(database: Database, account_id: UUID, site_id: UUID | None) -> 
         status = repository.account_status(connection, account_id)
     if status is None:
         raise NotFound.row("account", account_id)
-    if not domain.is_active(status):
+    if not (even_inactive or domain.is_active(status)):
         raise AccountInactive.because(status)
     if site_id is None:
         return None
     with database.transaction(Tenant(account_id)) as transaction:
-        site = repository.get_site(transaction, site_id)
-        if site is None or not site.active:
+        site = repository.get_site(transaction, site_id, deleted=even_inactive)
+        if site is None or not (even_inactive or site.active):
             raise NotFound.row("site", site_id)
         industry = repository.get_industry(transaction, site.industry_id)
         name = industry.name if industry else ""

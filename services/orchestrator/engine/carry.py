@@ -25,7 +25,15 @@ from chassis.errors import Fault, Internal
 from chassis.passport import Passport, SiteClaim
 from services.orchestrator import clients
 from services.orchestrator.clients import AsyncPeers
-from services.orchestrator.domain.failures import backoff_s, is_refusal, judge, last_words
+from services.orchestrator.domain.failures import (
+    FORWARD,
+    HOLD_THROUGH_S,
+    is_refusal,
+    judge,
+    kind_of,
+    last_words,
+    wait_s,
+)
 from services.orchestrator.domain.stages import FUNCTIONS, PLAN_STAGE, Function
 from services.orchestrator.engine import checkpoints, ending, planning
 from services.orchestrator.engine.checkpoints import COLUMNS, IF_RUNNING, Checkpoint, Standing
@@ -83,7 +91,7 @@ class Carrier:
             return
         function = FUNCTIONS[held.function]
         if held.applied is None:
-            passport = await self._passport(held)
+            passport = await self._passport(held, even_inactive=held.apply_sent)
             if not held.apply_sent:
                 await self._until_apply(held, function, passport)
             await self._apply(held, function, passport)
@@ -96,7 +104,8 @@ class Carrier:
         if function.model and held.job is None:
             call = clients.prepare_work(function.owner, held.id, function.name, held.subject_id, held.options)
             job = await self.peers.send(call, passport)
-            new = {"job": job, "limit_quantity": int(job.get("limit_quantity", held.limit_quantity))}
+            limit = int(job.get("limit_quantity", held.limit_quantity))
+            new = {"job": job, "limit_quantity": limit, "failures": 0}
         if function.operation:
             await self._reserve(held, function, passport, new)
         elif new:
@@ -104,7 +113,7 @@ class Carrier:
         new = {}
         if function.model and held.answer is None:
             call = clients.ask_model(function.model, f"{held.id}:{held.attempt}", held.job or {})
-            new = {"answer": await self.peers.send(call, passport)}
+            new = {"answer": await self.peers.send(call, passport), "failures": 0}
         await self._checkpoint(held, **new, **{IF_RUNNING: True})
 
     async def _reserve(self, held: Held, function: Function, passport: Passport, new: Mapping[str, Any]) -> None:
@@ -153,38 +162,42 @@ class Carrier:
         await planning.plan_stage(self.database, self.peers, held, passport)
 
     async def _failed(self, held: Held, fault: Fault) -> None:
-        held_by_others = int(fault.metadata.get("held_by_others", "0") or 0)
-        verdict = judge(fault.reason, fault.code.name, held.attempt, held_by_others=held_by_others)
+        code, held_by_others = fault.code.name, int(fault.metadata.get("held_by_others", "0") or 0)
+        verdict = judge(fault.reason, code, held.attempt, failures=held.failures, held_by_others=held_by_others)
         if held.apply_sent and verdict.action != "retry":
-            verdict = judge("UNAVAILABLE", "UNAVAILABLE", held.attempt)
+            verdict = FORWARD
         log.warning("step %s (%s): %s: %s -> %s", held.id, held.function, fault.reason, fault.message, verdict.action)
         if verdict.action == "fail":
             await self._give_up(held, fault)
         elif verdict.action == "pause":
             await self._do(ending.pause_run, held, verdict.pause_reason, fault.message)
             held.run_status = "paused"
-            await self._unwind(held)
+            await self._unwind(held, fault)
+        elif verdict.action == "wait":
+            await self._release(held)
+            await self._do(ending.wait, held, 0.5 + self.chance.random(), fault, counted=False)
         else:
-            wait = max(backoff_s(held.failures, self.chance), fault.retry_after_s or 0.0)
-            if verdict.action == "wait":
-                wait = 0.5 + self.chance.random()
-                await self._release(held)
+            wait = wait_s(held.failures, fault.retry_after_s, self.chance)
+            if wait > HOLD_THROUGH_S:
+                await self._release_if_possible(held)
             await self._do(ending.wait, held, wait, fault, again=verdict.action == "again")
 
     async def _give_up(self, held: Held, fault: Fault) -> None:
-        words = last_words(fault.message, held.attempt)
+        kind = kind_of(fault.reason, fault.code.name)
+        plans = held.function == PLAN_STAGE
+        words = last_words(fault.message, kind, held.attempt, held.failures, plans=plans)
         await self._release(held)
         await self._abandon(held, words, failed=True)
-        await self._do(ending.fail, held, fault.reason, words)
+        await self._do(ending.fail, held, fault, kind, words)
 
-    async def _unwind(self, held: Held) -> None:
+    async def _unwind(self, held: Held, fault: Fault | None = None) -> None:
         """Let go of a step that must not begin another phase: nothing stays reserved, and no item looks busy."""
         if held.apply_sent:
             return
         await self._release(held)
         await self._abandon(held, "", failed=False)
         if held.run_status == "paused":
-            await self._do(ending.lay_down, held)
+            await self._do(ending.lay_down, held, fault)
         else:
             await self._do(ending.cancel, held)
 
@@ -194,20 +207,40 @@ class Carrier:
         await self.peers.send(clients.release(held.reservation_key), self._for_the_books(held))
         await self._checkpoint(held, check=False, reserved=False, reservation=held.reservation + 1)
 
+    async def _release_if_possible(self, held: Held) -> None:
+        """Release before a long wait; when billing is what cannot be reached, whoever takes the step up releases."""
+        if held.apply_sent:
+            return
+        try:
+            await self._release(held)
+        except Fault as fault:
+            log.warning("step %s keeps its hold while it waits: %s", held.id, fault.message)
+
     async def _abandon(self, held: Held, error: str, *, failed: bool) -> None:
         function = FUNCTIONS.get(held.function)
         if function is None or not function.model:
             return
         call = clients.abandon_work(function.owner, held.id, function.name, held.subject_id, error, failed=failed)
         try:
-            await self.peers.send(call, await self._passport(held))
+            await self.peers.send(call, await self._passport(held, even_inactive=True))
         except Fault as fault:
             if not is_refusal(fault.reason, fault.code.name):  # the item is gone: nothing looks busy any more
                 raise
 
-    async def _passport(self, held: Held) -> Passport:
-        site = await self.sites.ask_async(self.peers, held.key.account_id, held.key.site_id)
-        return of_run(held.key.account_id, site, held.key.run_id)
+    async def _passport(self, held: Held, *, even_inactive: bool = False) -> Passport:
+        """Return the passport for the step's work, after identity has said that account and site are active.
+
+        What was begun is ended whatever became of them since: an Apply that was sent is sent again, until its owner
+        says what is stored or that nothing is. Of a site that is gone altogether the owner hears its id alone.
+        """
+        account_id, site_id = held.key.account_id, held.key.site_id
+        try:
+            site = await self.sites.ask_async(self.peers, account_id, site_id, even_inactive=even_inactive)
+        except Fault as fault:
+            if not (even_inactive and is_refusal(fault.reason, fault.code.name)):
+                raise
+            return self._for_the_books(held)
+        return of_run(account_id, site, held.key.run_id)
 
     def _for_the_books(self, held: Held) -> Passport:
         """Return the passport that ends a hold: it must be ended when its site was deleted or its account suspended.

@@ -13,7 +13,7 @@ from uuid import UUID
 from chassis.database import Database
 from services.orchestrator.engine.claims import Held, LeaseLost
 
-COLUMNS = frozenset({"job", "answer", "limit_quantity", "reserved", "reservation"})
+COLUMNS = frozenset({"job", "answer", "limit_quantity", "reserved", "reservation", "failures"})
 """What a checkpoint may change, beside the phase and apply_sent."""
 IF_RUNNING = "apply_if_running"
 """As a change: apply_sent and phase become true and "apply" if the run is running, and stay as they are if not."""
@@ -23,6 +23,7 @@ _WRITE = """
         job = CASE WHEN c.new ? 'job' THEN c.new -> 'job' ELSE step.job END,
         answer = CASE WHEN c.new ? 'answer' THEN c.new -> 'answer' ELSE step.answer END,
         limit_quantity = coalesce((c.new ->> 'limit_quantity')::bigint, step.limit_quantity),
+        failures = coalesce((c.new ->> 'failures')::integer, step.failures),
         reserved = coalesce((c.new ->> 'reserved')::boolean, step.reserved),
         reservation = coalesce((c.new ->> 'reservation')::integer, step.reservation),
         apply_sent = coalesce((c.new ->> 'apply_sent')::boolean, step.apply_sent)

@@ -12,6 +12,7 @@ from chassis.database import Database
 from chassis.errors import Fault
 from chassis.tenancy import table_of
 from services.orchestrator import repository
+from services.orchestrator.domain.failures import ErrorKind, kind_of
 from services.orchestrator.domain.stages import ACTIVE, FUNCTIONS, PLAN_STAGE
 from services.orchestrator.engine.claims import Held, write
 from services.orchestrator.models import ASIDE, Run, RunStage, Step
@@ -19,17 +20,32 @@ from services.orchestrator.models import ASIDE, Run, RunStage, Step
 run, stage, step = table_of(Run), table_of(RunStage), table_of(Step)
 
 
-def fail(database: Database, held: Held, reason: str, message: str) -> None:
+def fail(database: Database, held: Held, fault: Fault, kind: ErrorKind, message: str) -> None:
     """End a step for good, say why, and close its stage when it was the last; a stage without a plan ends the run.
+
+    Args:
+        database: under the sweep role.
+        held: the step.
+        fault: what its last try failed with.
+        kind: what sort of failure that was.
+        message: what a person reads.
 
     Raises:
         LeaseLost: another worker has it.
     """
     with database.untenanted() as connection:
         lock_run(connection, held)
-        write(connection, held, status="failed", phase="done", error=message[:2000], error_reason=reason)
+        write(
+            connection,
+            held,
+            status="failed",
+            phase="done",
+            error=message[:2000],
+            error_reason=fault.reason,
+            error_kind=kind,
+        )
         _count(connection, held, {"failed": stage.c.failed + 1})
-        payload = {"reason": reason, "function": held.function, "label": held.label}
+        payload = {"reason": fault.reason, "kind": kind, "function": held.function, "label": held.label}
         _event(connection, held, "step_failed", f"{held.label}: {message}"[:2000], payload)
         if held.function == PLAN_STAGE:
             _fail_run(connection, held, message[:2000])
@@ -49,29 +65,40 @@ def cancel(database: Database, held: Held) -> None:
         _count(connection, held, {"cancelled": stage.c.cancelled + 1})
 
 
-def lay_down(database: Database, held: Held) -> None:
+def lay_down(database: Database, held: Held, fault: Fault | None = None) -> None:
     """Put a step of a paused run aside until the run is resumed; due now when that has happened meanwhile.
+
+    Args:
+        database: under the sweep role.
+        held: the step.
+        fault: what it paused the run for, when it was this one.
 
     Raises:
         LeaseLost: another worker has it.
     """
     with database.untenanted() as connection:
         lock_run(connection, held)  # or a resume at this moment would wake all but this one
-        paused = _status(connection, held) == "paused"
-        write(connection, held, status="ready", due=sa.literal_column(f"'{ASIDE}'") if paused else sa.func.now())
+        due = sa.literal_column(f"'{ASIDE}'") if _status(connection, held) == "paused" else sa.func.now()
+        write(connection, held, status="ready", due=due, **(_error(fault) if fault else {}))
 
 
-def wait(database: Database, held: Held, seconds: float, fault: Fault, *, again: bool) -> None:
-    """Let a step wait before it is tried again; `again` asks the model anew, under the next attempt's id.
+def wait(
+    database: Database, held: Held, seconds: float, fault: Fault, *, again: bool = False, counted: bool = True
+) -> None:
+    """Let a step wait before it is tried again.
+
+    Args:
+        database: under the sweep role.
+        held: the step.
+        seconds: how long, by the database's clock.
+        fault: why.
+        again: ask the model anew, under the next attempt's id.
+        counted: whether it is one more failure in a row.
 
     Raises:
         LeaseLost: another worker has it.
     """
-    values: dict[str, Any] = {
-        "failures": held.failures + 1,
-        "error": fault.message[:2000],
-        "error_reason": fault.reason,
-    }
+    values: dict[str, Any] = {"failures": held.failures + counted, **_error(fault)}
     if held.applied is not None:
         values |= {"applied": dict(held.applied), "phase": "capture"}  # asked again, Apply would say the same
     if again:
@@ -79,6 +106,11 @@ def wait(database: Database, held: Held, seconds: float, fault: Fault, *, again:
     due = sa.func.now() + sa.func.make_interval(0, 0, 0, 0, 0, 0, seconds)
     with database.untenanted() as connection:
         write(connection, held, status="ready", due=due, **values)
+
+
+def _error(fault: Fault) -> dict[str, Any]:
+    kind = kind_of(fault.reason, fault.code.name)
+    return {"error": fault.message[:2000], "error_reason": fault.reason, "error_kind": kind}
 
 
 def pause_run(database: Database, held: Held, reason: str, message: str) -> None:

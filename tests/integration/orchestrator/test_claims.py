@@ -13,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from chassis.database import Database
+from chassis.errors import NotFound
 from services.orchestrator.bells import Bells, celery_app
 from services.orchestrator.domain.stages import LANES
 from services.orchestrator.engine import checkpoints, claims, ending, success
@@ -84,7 +85,7 @@ class TestClaim:
         acts: list[Act] = [
             lambda: only(checkpoints.write(database, [Checkpoint(late, {"phase": "call"})])),
             lambda: only(success.succeed(database, [Success(late, 1)])),
-            lambda: ending.fail(database, late, "NOT_FOUND", "gone"),
+            lambda: ending.fail(database, late, NotFound("gone"), "permanent", "gone"),
             lambda: ending.cancel(database, late),
             lambda: ending.lay_down(database, late),
         ]

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from igny8.identity.v1 import identity_pb2, identity_service_pb2
 from igny8.orchestrator.v1 import orchestrator_pb2, orchestrator_service_pb2
 
-from chassis.errors import Internal, InvalidArgument, Unavailable
+from chassis.errors import Internal, InvalidArgument, NotFound, Unavailable
 from tests.integration.orchestrator.conftest import Owner
 from tests.integration.orchestrator.workers import Worker, around, failing, make_due, sweeping
 
@@ -88,7 +88,7 @@ class TestStages:
         Worker(owner.house, before={"SelectWork": failing(refusal)}).round()
         done = owner.read(run.id)
         assert done.status == Run.STATUS_FAILED
-        assert done.error == "The planner does not like this."
+        assert done.error == "The planner does not like this. When that is put right, start the run again."
         assert kinds(owner, run.id)[-1] == "run_failed"
         owner.start(owner.quote(stages=[1]).id)  # the site is free for another run
         owner.house.work()
@@ -124,7 +124,8 @@ class TestStages:
         Worker(owner.house).round()
         Worker(owner.house, before={"PrepareWork": failing(InvalidArgument("No such cluster."))}).round()
         done = owner.read(run.id)
-        assert (done.status, done.error) == (Run.STATUS_FAILED, "No such cluster.")
+        assert done.status == Run.STATUS_FAILED
+        assert done.error == "No such cluster. When that is put right, replay the step."
         assert done.stages[0].failed == 2
         assert kinds(owner, run.id)[-2:] == ["stage_closed", "run_failed"]
         settled(owner)
@@ -305,6 +306,54 @@ class TestTenantGone:
         Worker(owner.house).round()
         done = owner.read(run.id)
         assert (done.status, done.captured_credits) == (Run.STATUS_COMPLETED, 6)
+        settled(owner)
+
+    @pytest.mark.parametrize("moment", ["before", "after"])
+    @pytest.mark.parametrize("gone", ["delete_site", "suspend"])
+    def test_what_was_sent_to_be_applied_is_settled_whatever_became_of_the_tenant(
+        self, owner: Owner, moment: str, gone: str
+    ) -> None:
+        clustered(owner)
+        run = owner.start(owner.quote(stages=[2], max_clusters=1).id)
+        Worker(owner.house).round()
+        with pytest.raises(SystemError):
+            around(owner.house, moment, "ApplyWork", failing(SystemError())).round()
+        assert owner.balance().held > 0
+        getattr(self, gone)(owner)
+        make_due(owner.house)
+        assert Worker(owner.house).round() == 1
+        done = owner.read(run.id)
+        assert (done.status, done.captured_credits) == (Run.STATUS_COMPLETED, 6)
+        settled(owner)
+
+    @pytest.mark.parametrize("moment", ["before", "after"])
+    def test_of_a_site_that_identity_has_forgotten_the_owner_knows_what_it_stored(
+        self, owner: Owner, moment: str
+    ) -> None:
+        clustered(owner)
+        posted = owner.balance().posted
+        run = owner.start(owner.quote(stages=[2], max_clusters=1).id)
+        Worker(owner.house).round()
+        with pytest.raises(SystemError):
+            around(owner.house, moment, "ApplyWork", failing(SystemError())).round()
+        make_due(owner.house)
+        Worker(owner.house, before={"ResolveSite": failing(NotFound("There is no such site."))}).round()
+        (step,) = owner.steps(run.id, function="generate_ideas")
+        assert step.status == Step.STATUS_SUCCEEDED
+        assert posted - owner.balance().posted == 6
+        settled(owner)
+
+    def test_a_definite_no_of_the_owner_ends_a_step_that_was_sent(self, owner: Owner) -> None:
+        clustered(owner)
+        run = owner.start(owner.quote(stages=[2], max_clusters=1).id)
+        Worker(owner.house).round()
+        with pytest.raises(SystemError):
+            around(owner.house, "before", "ApplyWork", failing(SystemError())).round()
+        self.delete_site(owner)
+        make_due(owner.house)
+        Worker(owner.house, before={"ApplyWork": failing(NotFound("The cluster is gone."))}).round()
+        done = owner.read(run.id)
+        assert (done.status, done.captured_credits) == (Run.STATUS_FAILED, 0)
         settled(owner)
 
     def test_a_fault_of_ours_fails_the_step_after_a_few_tries(self, owner: Owner) -> None:

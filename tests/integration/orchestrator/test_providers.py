@@ -126,7 +126,7 @@ def test_a_provider_that_stays_bad_fails_the_step_in_words(
     run, step = ask_for_ideas(unlucky)
     assert (step.error_reason, len(office.provider.asked) - asked, office.provider.unsaid) == (reason, calls, 0)
     assert says in step.error
-    assert (f"It was tried {calls} times; start it again when" in step.error) == (calls > 1)
+    assert (f"It was tried {calls} times. When the cause is gone, replay" in step.error) == (calls > 1)
     nothing_came_of_it(unlucky, run, step, posted)
 
 

@@ -13,10 +13,14 @@ from services.orchestrator.domain.failures import (
     BACKOFF_MAX_S,
     GARBAGE_ATTEMPTS_MAX,
     TRANSIENT_ATTEMPTS_MAX,
+    ErrorKind,
     Verdict,
     backoff_s,
     is_refusal,
     judge,
+    kind_of,
+    last_words,
+    wait_s,
 )
 from services.orchestrator.domain.plan import Plan, run_name
 from services.orchestrator.domain.stages import (
@@ -72,6 +76,58 @@ class TestJudge:
     @given(st.sampled_from(["PROVIDER_UNAVAILABLE", "UNUSABLE_ANSWER", "INTERNAL"]), st.sampled_from(KINDS))
     def test_a_model_is_not_asked_for_ever(self, reason: str, kind: str) -> None:
         assert judge(reason, kind, TRANSIENT_ATTEMPTS_MAX).action != "again"
+
+    @pytest.mark.parametrize("reason", ["UNAVAILABLE", "DEADLINE_EXCEEDED", "CALL_IN_FLIGHT"])
+    def test_an_outage_is_waited_out_for_about_half_an_hour(self, reason: str) -> None:
+        chance, waited, failures = random.Random(5), 0.0, 0  # noqa: S311 - spreads retries
+        while judge(reason, "UNAVAILABLE", 0, failures=failures).action == "retry":
+            waited, failures = waited + wait_s(failures, None, chance), failures + 1
+        assert 20 * 60 < waited < 40 * 60
+
+    @given(st.integers(0, 10**6), st.floats(0, 10**9), st.integers())
+    def test_nobody_is_made_to_wait_for_longer_than_ten_minutes(self, failures: int, asked: float, seed: int) -> None:
+        waited = wait_s(failures, asked, random.Random(seed))  # noqa: S311 - spreads retries
+        assert min(asked, 600) <= waited <= 600
+
+
+class TestKindOf:
+    @pytest.mark.parametrize(
+        ("reason", "code", "kind"),
+        [
+            ("INSUFFICIENT_CREDITS", "FAILED_PRECONDITION", "budget"),
+            ("QUOTE_EXHAUSTED", "FAILED_PRECONDITION", "budget"),
+            ("PROVIDER_RATE_LIMITED", "RESOURCE_EXHAUSTED", "transient"),
+            ("UNUSABLE_ANSWER", "FAILED_PRECONDITION", "transient"),
+            ("UNAVAILABLE", "UNAVAILABLE", "transient"),
+            ("INTERNAL", "INTERNAL", "transient"),
+            ("NOT_FOUND", "NOT_FOUND", "permanent"),
+            ("PROVIDER_REFUSED", "FAILED_PRECONDITION", "permanent"),
+        ],
+    )
+    def test_table(self, reason: str, code: str, kind: str) -> None:
+        assert kind_of(reason, code) == kind
+
+    @given(st.text(), st.sampled_from(KINDS), st.integers(0, 10), st.integers(0, 200))
+    def test_what_is_tried_again_is_not_permanent(self, reason: str, code: str, attempts: int, failures: int) -> None:
+        if judge(reason, code, attempts, failures=failures).action in {"retry", "again"}:
+            assert kind_of(reason, code) == "transient"
+
+
+class TestLastWords:
+    @pytest.mark.parametrize(
+        ("kind", "attempts", "failures", "plans", "words"),
+        [
+            ("permanent", 0, 0, False, "Gone. When that is put right, replay the step."),
+            ("permanent", 0, 0, True, "Gone. When that is put right, start the run again."),
+            ("transient", 0, 0, False, "Gone. When the cause is gone, replay the step."),
+            ("transient", 2, 2, False, "Gone. It was tried 3 times. When the cause is gone, replay the step."),
+            ("transient", 0, 124, True, "Gone. It was tried 125 times. When the cause is gone, start the run again."),
+        ],
+    )
+    def test_they_say_why_and_what_to_do(
+        self, kind: ErrorKind, attempts: int, failures: int, *, plans: bool, words: str
+    ) -> None:
+        assert last_words("Gone.", kind, attempts, failures, plans=plans) == words
 
 
 class TestIsRefusal:
