@@ -3,7 +3,7 @@
 Row level security decides what a connection sees; `RunKey` says whose rows are written.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -128,6 +128,28 @@ def read_events(tx: Transaction, run_id: UUID, after: int, limit: int) -> Sequen
     """Return a run's events after a position, in order."""
     statement = sa.select(event).where(event.c.run_id == run_id, event.c.position > after)
     return tx.all(statement.order_by(event.c.position).limit(limit))
+
+
+def read_last_events(tx: Transaction, run_id: UUID, count: int) -> Sequence[sa.Row[Any]]:
+    """Return a run's last events, in order."""
+    newest = sa.select(event).where(event.c.run_id == run_id).order_by(event.c.position.desc()).limit(count)
+    return tx.all(newest)[::-1]
+
+
+def read_work_of_site(tx: Transaction, site_id: UUID) -> dict[str, dict[str, int]]:
+    """Return by function how many steps of a site are queued, running and failed, and how many items were done."""
+    replayed = step.c.replay_run_id.is_not(None)
+    state = sa.case((step.c.status == "ready", "queued"), else_=step.c.status).label("state")
+    of_steps = sa.select(step.c.function, state, sa.func.count().label("number")).group_by(step.c.function, state)
+    open_ones = of_steps.where(step.c.site_id == site_id, step.c.status.in_(("ready", "running")))
+    failed = of_steps.where(step.c.site_id == site_id, step.c.status == "failed", sa.not_(replayed))
+    total = sa.cast(sa.func.sum(stage.c.succeeded), sa.BigInteger).label("number")
+    done = sa.select(stage.c.function, sa.literal("done").label("state"), total).group_by(stage.c.function)
+    counts: dict[str, dict[str, int]] = defaultdict(dict)
+    for statement in (open_ones, failed, done.where(stage.c.site_id == site_id)):
+        for row in tx.all(statement):
+            counts[row.function][row.state] = row.number
+    return counts
 
 
 def read_waiting(tx: Transaction, run_id: UUID, place: int) -> list[Item]:

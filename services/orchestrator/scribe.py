@@ -16,6 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from chassis.database import Database
+from services.orchestrator.domain.log import log_line
 from services.orchestrator.leases import Lease
 
 log = logging.getLogger(__name__)
@@ -92,8 +93,7 @@ def _append(folder: Path, events: Sequence[sa.Row[Any]]) -> None:
     """Add events to a directory's files, the trace last: a crash before it repeats lines for people, and loses none."""
     lines: dict[str, list[str]] = {}
     for event in events:
-        message = " ".join(event.message.split())  # one line an event
-        line = f"{event.create_time:%Y-%m-%d %H:%M:%S} {event.kind}: {message}"
+        line = log_line(event)
         lines.setdefault("automation_run.log", []).append(line)
         if event.stage:
             lines.setdefault(f"stage_{event.stage}.log", []).append(line)

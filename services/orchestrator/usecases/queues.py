@@ -14,7 +14,7 @@ from services.orchestrator.domain.stages import FUNCTIONS
 
 log = logging.getLogger(__name__)
 ITEMS_MAX = 5000  # the most that one stage of a run works on
-_COUNT_S = 2.0
+_LOOK_S = 2.0
 
 
 def find(
@@ -50,10 +50,18 @@ def find(
 
 def count(peers: Peers, passport: Passport, plan: Plan) -> dict[str, int]:
     """Return how many items wait for each of a plan's functions; those of an owner that is away are left out."""
+    return {name: found.total for name, found in look(peers, passport, plan, 0).items()}
 
-    def ask(name: str) -> int | None:
+
+def look(peers: Peers, passport: Passport, plan: Plan, limit: int) -> dict[str, Selection]:
+    """Return what waits for each of a plan's functions, with some of its items, without waiting for long.
+
+    Those of an owner that is away just now are left out.
+    """
+
+    def ask(name: str) -> Selection | None:
         try:
-            return _select(peers, passport, plan, name, 0, _COUNT_S).total
+            return _select(peers, passport, plan, name, limit, _LOOK_S)
         except Fault as fault:
             if fault.code not in {Kind.UNAVAILABLE, Kind.DEADLINE_EXCEEDED}:
                 raise
@@ -62,7 +70,7 @@ def count(peers: Peers, passport: Passport, plan: Plan) -> dict[str, int]:
 
     with ThreadPoolExecutor(len(plan.functions)) as pool:
         found = zip(plan.functions, pool.map(ask, plan.functions), strict=True)
-        return {name: total for name, total in found if total is not None}
+        return {name: selection for name, selection in found if selection is not None}
 
 
 def _select(peers: Peers, passport: Passport, plan: Plan, name: str, limit: int, deadline_s: float) -> Selection:
