@@ -210,7 +210,23 @@ def available_credits() -> Call[int]:
     )
 
 
-def reserve(key: str, quote_id: UUID, operation: str, quantity: int, run_id: UUID, step_id: UUID) -> Call[int]:
+@dataclass(frozen=True)
+class DayLimit:
+    """What a site may use in a day, and when its day began."""
+
+    credits: int
+    start_time: datetime
+
+
+def reserve(
+    key: str,
+    quote_id: UUID,
+    operation: str,
+    quantity: int,
+    run_id: UUID,
+    step_id: UUID,
+    day: DayLimit | None = None,
+) -> Call[int]:
     """Set credits aside; the answer is how many."""
     request = billing_service_pb2.ReserveRequest(
         key=key,
@@ -220,6 +236,9 @@ def reserve(key: str, quote_id: UUID, operation: str, quantity: int, run_id: UUI
         run_id=str(run_id),
         step_id=str(step_id),
     )
+    if day is not None:
+        request.day_limit_credits = day.credits
+        request.day_start_time.FromDatetime(day.start_time)
     return Call("billing", _BILLING + "Reserve", request, billing_pb2.Hold, lambda hold: int(hold.credits))
 
 

@@ -59,6 +59,19 @@ def lock_paused_runs(tx: Transaction, reason: str) -> Sequence[sa.Row[Any]]:
     return tx.all(sa.select(run).where(*where).order_by(run.c.id).with_for_update())
 
 
+def lock_runs_to_resume(connection: sa.Connection, limit: int = 100) -> Sequence[sa.Row[Any]]:
+    """Return some paused runs of every tenant whose time to go on has come, and hold them; not those held by others."""
+    where = (run.c.status == "paused", run.c.resume_time <= sa.func.now())
+    statement = sa.select(run).where(*where).order_by(run.c.resume_time).limit(limit)
+    return connection.execute(statement.with_for_update(skip_locked=True)).all()
+
+
+def resume_now(tx: Transaction, site_id: UUID, reason: str) -> None:
+    """Let a site's runs that are paused for a reason go on as soon as somebody looks."""
+    where = (run.c.site_id == site_id, run.c.status == "paused", run.c.pause_reason == reason)
+    tx.execute(sa.update(run).where(*where).values(resume_time=sa.func.now()))
+
+
 def lock_runs_of_site(tx: Transaction, site_id: UUID) -> Sequence[sa.Row[Any]]:
     """Return a site's runs that have not ended, and hold them until the transaction ends."""
     where = (run.c.site_id == site_id, run.c.status.in_(ACTIVE))

@@ -13,6 +13,7 @@ from chassis.errors import Fault
 from services.orchestrator.bells import Bells
 from services.orchestrator.domain.stages import LANES
 from services.orchestrator.engine import claims
+from services.orchestrator.usecases import running
 
 log = logging.getLogger(__name__)
 SWEEP_S = 1.0
@@ -52,7 +53,8 @@ class Loop:
 
 
 def sweep(database: Database, bells: Bells) -> None:
-    """Ring the lanes that have work due; when one cannot be rung, neither can the others."""
+    """Resume runs whose time has come, and ring the lanes that have work due; if one cannot be rung, none can."""
+    running.resume_due(database)
     for lane in claims.due_lanes(database, LANES):
         if not bells.ring(lane):
             return

@@ -38,7 +38,11 @@ FORWARD = Verdict("retry")
 """What is done about any failure once Apply was sent."""
 _PROVIDER_TRANSIENT = frozenset({"PROVIDER_UNAVAILABLE", "PROVIDER_RATE_LIMITED"})
 _GARBAGE = frozenset({"ANSWER_TRUNCATED", "ANSWER_MALFORMED", "UNUSABLE_ANSWER"})
-_OUT_OF_BUDGET = {"INSUFFICIENT_CREDITS": "paused_insufficient_credits", "QUOTE_EXHAUSTED": "quote_exhausted"}
+_OUT_OF_BUDGET = {
+    "INSUFFICIENT_CREDITS": "paused_insufficient_credits",
+    "QUOTE_EXHAUSTED": "quote_exhausted",
+    "DAILY_LIMIT_REACHED": "daily_limit_reached",
+}
 _INFRASTRUCTURE = frozenset({"UNAVAILABLE", "DEADLINE_EXCEEDED"})
 _OUTDATED = frozenset({"CALL_IN_FLIGHT", "QUOTE_REPLACED"})  # the next try finds out how things stand by then
 

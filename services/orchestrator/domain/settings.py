@@ -33,7 +33,12 @@ WHEN = frozenset({"enabled", "frequency", "local_time", "time_zone", "weekday", 
 
 def zone_of(settings: Mapping[str, Any]) -> ZoneInfo:
     """Return whose local time a site's settings mean: its own zone, or its account's, or UTC."""
-    return zone_named(settings["time_zone"] or settings["account_zone"]) or ZoneInfo("UTC")
+    return zone_or_utc(settings["time_zone"] or settings["account_zone"])
+
+
+def zone_or_utc(name: str) -> ZoneInfo:
+    """Return a zone by its name; UTC when there is none of that name, for an account that has not said where it is."""
+    return zone_named(name) or ZoneInfo("UTC")
 
 
 def next_start(settings: Mapping[str, Any], after: datetime) -> datetime | None:

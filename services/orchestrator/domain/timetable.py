@@ -76,5 +76,10 @@ def midnight_before(instant: datetime, zone: ZoneInfo) -> datetime:
     return first_instant(day, zone)
 
 
+def midnight_after(instant: datetime, zone: ZoneInfo) -> datetime:
+    """Return when the local day after an instant's begins, in UTC."""
+    return Timetable("daily", time(), zone).next_after(instant)
+
+
 def _clock(instant: datetime, zone: ZoneInfo) -> datetime:
     return instant.astimezone(zone).replace(tzinfo=None, fold=0)

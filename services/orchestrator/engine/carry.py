@@ -17,24 +17,29 @@ import logging
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from typing import Any
 
+from chassis.clock import Clock, SystemClock
 from chassis.database import Database
 from chassis.errors import Fault, Internal
 from chassis.passport import Passport, SiteClaim
 from services.orchestrator import clients
-from services.orchestrator.clients import AsyncPeers
+from services.orchestrator.clients import AsyncPeers, DayLimit
 from services.orchestrator.domain.failures import (
     FORWARD,
     HOLD_THROUGH_S,
+    Verdict,
     is_refusal,
     judge,
     kind_of,
     last_words,
     wait_s,
 )
+from services.orchestrator.domain.settings import zone_or_utc
 from services.orchestrator.domain.stages import FUNCTIONS, PLAN_STAGE, Function
+from services.orchestrator.domain.timetable import midnight_after, midnight_before
 from services.orchestrator.engine import checkpoints, ending, planning
 from services.orchestrator.engine.checkpoints import COLUMNS, IF_RUNNING, Checkpoint, Standing
 from services.orchestrator.engine.claims import Held, LeaseLost
@@ -58,12 +63,14 @@ class Carrier:
         peers: the other services.
         sites: which sites are active.
         chance: for the jitter of waits.
+        clock: tells when a site's day begins.
     """
 
     database: Database
     peers: AsyncPeers
     sites: SiteBook
     chance: random.Random
+    clock: Clock = field(default_factory=SystemClock)
     _written: Together[Checkpoint, Standing] = field(init=False, repr=False)
     _succeeded: Together[Success, None] = field(init=False, repr=False)
 
@@ -126,10 +133,14 @@ class Carrier:
         await self._release(held)
         phase = "call" if function.model else "reserve"  # what follows is a matter of milliseconds
         await self._checkpoint(held, **new, reserved=True, phase=phase)  # "may be reserved", written before it is
-        call = clients.reserve(
-            held.reservation_key, quote_id, function.operation, held.limit_quantity, held.key.run_id, held.id
-        )
+        key, day = held.reservation_key, self._day_of(held)
+        call = clients.reserve(key, quote_id, function.operation, held.limit_quantity, held.key.run_id, held.id, day)
         await self.peers.send(call, passport)
+
+    def _day_of(self, held: Held) -> DayLimit | None:
+        if not held.daily_credits:
+            return None
+        return DayLimit(held.daily_credits, midnight_before(self.clock.now(), zone_or_utc(held.time_zone)))
 
     async def _apply(self, held: Held, function: Function, passport: Passport) -> None:
         call = clients.apply_work(
@@ -170,7 +181,9 @@ class Carrier:
         if verdict.action == "fail":
             await self._give_up(held, fault)
         elif verdict.action == "pause":
-            await self._do(ending.pause_run, held, verdict.pause_reason, fault.message)
+            await self._do(
+                ending.pause_run, held, verdict.pause_reason, fault.message, self._resume_time(held, verdict)
+            )
             held.run_status = "paused"
             await self._unwind(held, fault)
         elif verdict.action == "wait":
@@ -181,6 +194,11 @@ class Carrier:
             if wait > HOLD_THROUGH_S:
                 await self._release_if_possible(held)
             await self._do(ending.wait, held, wait, fault, again=verdict.action == "again")
+
+    def _resume_time(self, held: Held, verdict: Verdict) -> datetime | None:
+        """Return when a run that pauses goes on by itself, if it does: a day's credits come back with the next day."""
+        tomorrow = midnight_after(self.clock.now(), zone_or_utc(held.time_zone))
+        return tomorrow if verdict.pause_reason == "daily_limit_reached" else None
 
     async def _give_up(self, held: Held, fault: Fault) -> None:
         kind = kind_of(fault.reason, fault.code.name)

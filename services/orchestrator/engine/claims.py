@@ -19,8 +19,11 @@ step = table_of(Step)
 _CLAIM = """
     SELECT s.account_id, s.site_id, s.run_id, s.id, s.place, s.stage, s.lane, s.function, s.subject_id,
            s.subject_kind, s.label, s.fence, s.attempt, s.failures, s.limit_quantity, s.reservation, s.reserved,
-           s.apply_sent, s.job, s.answer, s.applied, c.run_status, c.billing_quote_id, c.run_plan
-    FROM claim_steps(%(lane)s, %(count)s, %(lease)s, %(site_room)s) c, LATERAL (SELECT (c.claimed).*) s
+           s.apply_sent, s.job, s.answer, s.applied, c.run_status, c.billing_quote_id, c.run_plan,
+           coalesce(a.daily_credits, 0), coalesce(nullif(a.time_zone, ''), a.account_zone, '')
+    FROM claim_steps(%(lane)s, %(count)s, %(lease)s, %(site_room)s) c
+    CROSS JOIN LATERAL (SELECT (c.claimed).*) s
+    LEFT JOIN automation_config a ON a.account_id = s.account_id AND a.site_id = s.site_id
 """
 _RENEW = """
     UPDATE step SET due = now() + make_interval(secs => %(lease)s)
@@ -71,6 +74,8 @@ class Held:
     run_status: str
     billing_quote_id: UUID | None
     plan: Mapping[str, Any]
+    daily_credits: int  # what the site may use in a day; 0 for no limit
+    time_zone: str  # where that day begins at midnight
 
     @property
     def options(self) -> Mapping[str, Any]:

@@ -4,6 +4,7 @@ The good end is in `success`.
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -113,12 +114,17 @@ def _error(fault: Fault) -> dict[str, Any]:
     return {"error": fault.message[:2000], "error_reason": fault.reason, "error_kind": kind}
 
 
-def pause_run(database: Database, held: Held, reason: str, message: str) -> None:
-    """Pause the run of a step that found no budget. The step itself is laid down by the caller."""
+def pause_run(database: Database, held: Held, reason: str, message: str, resume_time: datetime | None) -> None:
+    """Pause the run of a step that found no budget, until a time if one is given. The caller lays the step down."""
     with database.untenanted() as connection:
         lock_run(connection, held)
         where = (*_this_run(held), run.c.status == "running")
-        values = {"status": "paused", "pause_reason": reason, "update_time": sa.func.now()}
+        values = {
+            "status": "paused",
+            "pause_reason": reason,
+            "resume_time": resume_time,
+            "update_time": sa.func.now(),
+        }
         if connection.execute(sa.update(run).where(*where).values(values)).rowcount:
             repository.add_event(connection, held.key, "run_paused", message, payload={"reason": reason})
             repository.put_aside(connection, held.key)

@@ -168,6 +168,19 @@ def go_on(connection: sa.Connection, key: RunKey, message: str, **values: Any) -
     repository.wake_steps(connection, key)
 
 
+def resume_due(database: Database) -> int:
+    """Let runs go on that were paused until a time that has come; return how many.
+
+    Args:
+        database: under the sweep role. Replicas may do this at once: each run goes on once.
+    """
+    with database.untenanted() as connection:
+        due = repository.lock_runs_to_resume(connection)
+        for row in due:
+            go_on(connection, key_of(row), "A new day began where the site is; the run goes on.")
+    return len(due)
+
+
 def cancel(database: Database, tenant: Tenant, run_id: UUID) -> None:
     """Stop a run for good. Cancelling a cancelled run changes nothing.
 

@@ -36,6 +36,8 @@ def change_settings(
         changes = {**values, "account_zone": account_zone}
         if WHEN & values.keys():
             changes["next_run_time"] = next_start({**row._mapping, **changes}, now)
+        if values.get("daily_credits", row.daily_credits) != row.daily_credits:
+            repository.resume_now(tx, tenant.site_id, "daily_limit_reached")  # it may have been raised
         return repository.write_config(tx, changes)
 
 
