@@ -165,6 +165,14 @@ def read_work_of_site(tx: Transaction, site_id: UUID) -> dict[str, dict[str, int
     return counts
 
 
+def read_busy(tx: Transaction, site_id: UUID, function: str, subject_ids: Sequence[UUID]) -> Sequence[sa.Row[Any]]:
+    """Return which of some rows have an open step of a function, each with the name and the id of its run."""
+    joined = step.join(run, sa.and_(run.c.account_id == step.c.account_id, run.c.id == step.c.run_id))
+    where = (step.c.site_id == site_id, step.c.function == function, step.c.status.in_(("ready", "running")))
+    busy = sa.select(step.c.subject_id, run.c.name, run.c.id).select_from(joined).where(*where)
+    return tx.all(busy.where(step.c.subject_id.in_(subject_ids)).order_by(run.c.id, step.c.subject_id))
+
+
 def read_waiting(tx: Transaction, run_id: UUID, place: int) -> list[Item]:
     """Return the items of a run's stage that have yet to be applied, with the most that each may need."""
     where = (step.c.run_id == run_id, step.c.place == place, step.c.status.in_(("ready", "running")))

@@ -27,6 +27,7 @@ class Function:
     Args:
         name: the function.
         stage: 1 to 7; 0 for work that is only done by hand.
+        subject: what it is run on, one of them.
         owner: the service that prepares and applies.
         lane: which workers carry it.
         operation: what it is priced as; "" for free work.
@@ -36,6 +37,7 @@ class Function:
 
     name: str
     stage: int
+    subject: str
     owner: str
     lane: Lane
     operation: str = ""
@@ -44,15 +46,15 @@ class Function:
 
 
 STAGE_TABLE: tuple[Function, ...] = (
-    Function("import_keywords", 0, "planner", "local", deadline_s=900),
-    Function("cluster_keywords", 1, "planner", "local", operation="clustering", deadline_s=900),
-    Function("generate_ideas", 2, "planner", "text", operation="idea", model="text"),
-    Function("create_tasks", 3, "writer", "local"),
-    Function("generate_content", 4, "writer", "text", operation="content", model="text"),
-    Function("generate_image_prompts", 5, "writer", "text", operation="image_prompt", model="text"),
-    Function("generate_image", 6, "writer", "image", operation="image", model="image"),
-    Function("approve_content", 7, "writer", "local"),
-    Function("publish_content", 7, "integration", "publish", deadline_s=180),
+    Function("import_keywords", 0, "keyword import", "planner", "local", deadline_s=900),
+    Function("cluster_keywords", 1, "sector", "planner", "local", operation="clustering", deadline_s=900),
+    Function("generate_ideas", 2, "cluster", "planner", "text", operation="idea", model="text"),
+    Function("create_tasks", 3, "idea", "writer", "local"),
+    Function("generate_content", 4, "task", "writer", "text", operation="content", model="text"),
+    Function("generate_image_prompts", 5, "content", "writer", "text", operation="image_prompt", model="text"),
+    Function("generate_image", 6, "image", "writer", "image", operation="image", model="image"),
+    Function("approve_content", 7, "content", "writer", "local"),
+    Function("publish_content", 7, "content", "integration", "publish", deadline_s=180),
 )
 FUNCTIONS: Mapping[str, Function] = {function.name: function for function in STAGE_TABLE}
 PLAN_STAGE = "plan_stage"  # the step that plans a stage; it has a lane of its own kind and no owner

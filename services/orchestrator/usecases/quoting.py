@@ -16,7 +16,7 @@ from services.orchestrator.clients import Peers, PricedLine, QuoteLine
 from services.orchestrator.domain.estimates import Past, Ratios, StageEstimate, Walk
 from services.orchestrator.domain.plan import Plan
 from services.orchestrator.domain.stages import FUNCTIONS
-from services.orchestrator.usecases import queues
+from services.orchestrator.usecases import queues, subjects
 from services.orchestrator.usecases.running import plan_from_json
 
 
@@ -37,11 +37,18 @@ def quote_run(
             them and has not expired stays, and need not be what is returned here.
 
     Raises:
+        InvalidArgument: a job by hand names a row that its function cannot be run on.
+        SubjectBusy: another run is at work on one that it names.
+        NothingToDo: nothing waits for it.
         Fault: an owner or billing refused, or cannot be reached.
     """
     with database.transaction(tenant) as tx:
+        subjects.refuse_busy(tx, plan)
         past = repository.read_past(tx, tenant.site_id, plan.functions)
-    estimates = _estimate(plan, past, queues.find(peers, passport, plan))
+    found = queues.find(peers, passport, plan)
+    subjects.require_offered(plan, found[plan.functions[0]])
+    subjects.require_something(plan, found[plan.functions[0]])
+    estimates = _estimate(plan, past, found)
     return _make(database, peers, tenant, passport, Order(plan, estimates, plan.max_credits, *(ids or (None, None))))
 
 

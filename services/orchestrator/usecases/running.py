@@ -21,7 +21,7 @@ from services.orchestrator.domain.plan import Plan, run_name
 from services.orchestrator.domain.stages import ENDED, FUNCTIONS
 from services.orchestrator.errors import QuoteInvalid, RunActive
 from services.orchestrator.repository import RunKey
-from services.orchestrator.usecases import queues
+from services.orchestrator.usecases import queues, subjects
 
 _ACTIVE_INDEX = "run_one_active_automation_idx"
 GOES_ON = frozenset({"paused_insufficient_credits", "daily_limit_reached"})
@@ -76,6 +76,7 @@ def start_with_quote(
         if quote.expire_time < clock.now():
             raise QuoteInvalid("The quote has expired; ask for another.")
         _refuse_second_run(tx, plan, run_id)
+        subjects.refuse_busy(tx, plan, run_id)
         past = repository.read_past(tx, tenant.site_id, plan.functions)
     quoted = {line["function"]: line for line in quote.lines}
     waiting = {name: line.get("waiting", 0) for name, line in quoted.items()} | queues.count(peers, passport, plan)
@@ -92,22 +93,44 @@ def start_free(
     """Start a run that costs nothing; starting it again under the same id changes nothing.
 
     Raises:
-        InvalidArgument: something in it has a price; it needs a quote.
+        InvalidArgument: something in it has a price and needs a quote, or a row is named that cannot be worked on.
+        SubjectBusy: another run is at work on a row that is named.
         RequestIdReused: the id was used for another plan.
         RunActive: another automation run of the site is not finished.
     """
     if not plan.is_free:
         raise InvalidArgument.field("quote_id", "is required for work that costs credits; ask for a quote first")
-    waiting = queues.count(peers, passport, plan)
+    if _is_started(database, tenant, plan, run_id):
+        return
+    waiting = _waiting(peers, passport, plan)
     with database.transaction(tenant) as tx:
+        subjects.refuse_busy(tx, plan, run_id)
         past = repository.read_past(tx, tenant.site_id, plan.functions)
     expected = {name: min(count, plan.cap(name) or count) for name, count in waiting.items()}
-    if _insert(database, clock, tenant, run_id, plan, Outlook(waiting, expected, past), {}):
-        return
+    if not _insert(database, clock, tenant, run_id, plan, Outlook(waiting, expected, past), {}):
+        _is_started(database, tenant, plan, run_id)  # by somebody at this moment
+
+
+def _is_started(database: Database, tenant: Tenant, plan: Plan, run_id: UUID) -> bool:
+    """Return whether a run is there.
+
+    Raises:
+        RequestIdReused: it has another plan.
+    """
     with database.transaction(tenant) as tx:
         existing = repository.read_run(tx, run_id)
-    if existing is None or plan_from_json(existing.plan) != plan_from_json(_as_stored(plan)):
+    if existing is not None and plan_from_json(existing.plan) != plan_from_json(_as_stored(plan)):
         raise RequestIdReused("The request id was used for another run; send a new one.")
+    return existing is not None
+
+
+def _waiting(peers: Peers, passport: Passport, plan: Plan) -> dict[str, int]:
+    """Return how many items wait for each function; all that a job by hand names must be among them."""
+    if not (plan.by_hand and plan.subject_ids):
+        return queues.count(peers, passport, plan)
+    found = queues.find(peers, passport, plan)
+    subjects.require_offered(plan, found[plan.functions[0]])
+    return {name: selection.total for name, selection in found.items()}
 
 
 def pause(database: Database, tenant: Tenant, run_id: UUID) -> None:
