@@ -10,6 +10,7 @@ from chassis.config import Environment
 from chassis.database import Database
 from chassis.server import Offer
 from chassis.service import Built, common_offers
+from services.billing.batching import Ledger
 from services.billing.config import BillingConfig
 from services.billing.servicer import BillingServicer
 from services.billing.usecases import accounts
@@ -21,7 +22,7 @@ def offers(database: Database, sweep: Database, clock: Clock) -> list[Offer]:
         Offer(
             "igny8.billing.v1.BillingService",
             billing_service_pb2_grpc.add_BillingServiceServicer_to_server,
-            BillingServicer(database, sweep, clock),
+            BillingServicer(database, sweep, clock, Ledger(database)),
         ),
         *common_offers(sweep=sweep, database=database, handlers=accounts.handlers(clock)),
     ]

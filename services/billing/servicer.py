@@ -10,6 +10,7 @@ from chassis.clock import Clock
 from chassis.database import Database
 from chassis.ids import require_id
 from services.billing import translate
+from services.billing.batching import Ledger
 from services.billing.domain import Extension
 from services.billing.resources import CREDIT_COST, CREDIT_TRANSACTION, CREDIT_USAGE, PLAN
 from services.billing.usecases import accounts, corrections, holds, prices, quotes, upkeep
@@ -22,6 +23,7 @@ class BillingServicer(billing_service_pb2_grpc.BillingServiceServicer):
         database: billing's, under its app role.
         sweep: the same under its sweep role, for rounds over all accounts.
         clock: tells when credits end.
+        ledger: does what concerns holds.
     """
 
     ListCreditTransactions = CREDIT_TRANSACTION.list(billing_service_pb2.ListCreditTransactionsResponse)
@@ -29,8 +31,9 @@ class BillingServicer(billing_service_pb2_grpc.BillingServiceServicer):
     ListCreditCosts = CREDIT_COST.list(billing_service_pb2.ListCreditCostsResponse)
     ListPlans = PLAN.list(billing_service_pb2.ListPlansResponse)
 
-    def __init__(self, database: Database, sweep: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, sweep: Database, clock: Clock, ledger: Ledger) -> None:
         self.database = database
+        self._ledger = ledger
         self._sweep = sweep
         self._clock = clock
 
@@ -145,32 +148,32 @@ class BillingServicer(billing_service_pb2_grpc.BillingServiceServicer):
     def Reserve(self, request: billing_service_pb2.ReserveRequest, context: grpc.ServicerContext) -> billing_pb2.Hold:
         """Set credits aside."""
         wanted = translate.reservation(request)
-        return translate.hold(holds.reserve(self.database, call.tenant(), wanted, self._clock.now()))
+        return translate.hold(holds.reserve(self._ledger, call.tenant(), wanted, self._clock.now()))
 
     def ExtendHold(
         self, request: billing_service_pb2.ExtendHoldRequest, context: grpc.ServicerContext
     ) -> billing_pb2.Hold:
         """Set more credits aside in a hold."""
         more = Extension(request.key, request.extension_key, request.quantity, translate.day_limit(request))
-        return translate.hold(holds.extend(self.database, call.tenant(), more, self._clock.now()))
+        return translate.hold(holds.extend(self._ledger, call.tenant(), more, self._clock.now()))
 
     def Capture(self, request: billing_service_pb2.CaptureRequest, context: grpc.ServicerContext) -> billing_pb2.Hold:
         """Take what was really used."""
         use = translate.use(request)
-        return translate.hold(holds.capture(self.database, call.tenant(), request.key, use, self._clock.now()))
+        return translate.hold(holds.capture(self._ledger, call.tenant(), request.key, use, self._clock.now()))
 
     def Release(
         self, request: billing_service_pb2.ReleaseRequest, context: grpc.ServicerContext
     ) -> billing_service_pb2.ReleaseResponse:
         """Free a hold."""
-        freed = holds.release(self.database, call.tenant(), request.key, self._clock.now())
+        freed = holds.release(self._ledger, call.tenant(), request.key, self._clock.now())
         return billing_service_pb2.ReleaseResponse(released_credits=freed)
 
     def ExpireHold(
         self, request: billing_service_pb2.ExpireHoldRequest, context: grpc.ServicerContext
     ) -> billing_service_pb2.ExpireHoldResponse:
         """End the hold of a step that is over."""
-        freed = holds.expire(self.database, call.tenant(), request.key, self._clock.now())
+        freed = holds.expire(self._ledger, call.tenant(), request.key, self._clock.now())
         return billing_service_pb2.ExpireHoldResponse(expired_credits=freed)
 
     def ListStepCaptures(

@@ -58,8 +58,8 @@ class CreditGrant(AccountRow, Base):
         sa.CheckConstraint("expire_time > effective_time", name="expire_time"),
         columns.one_of("change_kind", "purchase", "subscription", "promotion", "refund", "adjustment", "reversal"),
         sa.CheckConstraint("post_time IS NOT NULL OR remaining = 0", name="post_time"),
-        sa.Index("credit_grant_left_idx", "account_id", postgresql_where=sa.text("remaining > 0")),
-        sa.Index("credit_grant_due_idx", "expire_time", postgresql_where=sa.text("remaining > 0")),
+        sa.Index("credit_grant_unspent_idx", "account_id", postgresql_where=sa.text("NOT spent")),
+        sa.Index("credit_grant_end_idx", "expire_time", postgresql_where=sa.text("NOT spent")),
         sa.Index("credit_grant_later_idx", "effective_time", postgresql_where=sa.text("post_time IS NULL")),
     )
 
@@ -69,6 +69,8 @@ class CreditGrant(AccountRow, Base):
     credits: Mapped[int] = columns.whole(default=None)
     remaining: Mapped[int] = columns.whole(default=None)
     held: Mapped[int] = columns.whole()
+    # For the indexes: one whose condition names `remaining` is written to by every capture, `spent` changes once.
+    spent: Mapped[bool] = mapped_column(sa.Boolean, sa.Computed("remaining = 0", persisted=True), nullable=True)
     description: Mapped[str] = columns.text()
     effective_time: Mapped[datetime] = columns.instant()
     expire_time: Mapped[datetime | None] = columns.instant_or_none()
@@ -195,7 +197,6 @@ class HoldGrant(Base):
         within_account("hold", "hold_id"),
         within_account("credit_grant", "grant_id"),
         sa.CheckConstraint("credits > 0 AND captured_credits BETWEEN 0 AND credits", name="credits"),
-        sa.Index("hold_grant_grant_idx", "account_id", "grant_id"),
     )
     tenant_key = ("account_id",)
 

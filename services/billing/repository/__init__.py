@@ -12,7 +12,7 @@ from services.billing.repository.accounts import (
     set_cost,
     subscription,
 )
-from services.billing.repository.functions import Answer
+from services.billing.repository.functions import Answer, Operation, call_together
 from services.billing.repository.ledger import (
     adjust,
     capture,
@@ -41,12 +41,14 @@ from services.billing.repository.rounds import (
 
 __all__ = [
     "Answer",
+    "Operation",
     "accept_quote",
     "account_page",
     "accounts_due",
     "add_subscription",
     "adjust",
     "balance",
+    "call_together",
     "capture",
     "check",
     "cost",

@@ -61,7 +61,7 @@ def set_cost(transaction: Transaction, change: CostChange, by: str, now: datetim
     """Write the next version of an operation's price. Codes: ok, key_reused, no_price_before."""
     request = {name: value for name, value in asdict(change).items() if name != "key"}
     values = {"id": new_id(), "request": json.dumps(request), "changed_by": by, "now": now, **asdict(change)}
-    return transaction.execute(statement("ledger_set_cost", tuple(values)), values).one()
+    return Answer._make(transaction.execute(statement("ledger_set_cost", tuple(values)), values).one())
 
 
 def cost(transaction: Transaction, row_id: UUID) -> sa.RowMapping:

@@ -14,7 +14,7 @@ from chassis.tenancy import table_of
 from services.billing.domain import FALLBACK_PRICES as FALLBACK
 from services.billing.domain import Correction, Extension, Grant, Reservation, Use
 from services.billing.models import CreditTransaction
-from services.billing.repository.functions import Answer, call
+from services.billing.repository.functions import Answer, Turn, call
 
 _CHANGE = table_of(CreditTransaction)
 
@@ -65,7 +65,7 @@ def credit_transaction(transaction: Transaction, row_id: UUID) -> sa.RowMapping:
     return transaction.execute(statement).mappings().one()
 
 
-def reserve(transaction: Transaction, wanted: Reservation, now: datetime) -> Answer:
+def reserve(where: Transaction | Turn, wanted: Reservation, now: datetime) -> Answer:
     """Set credits aside.
 
     Codes: ok, no_credit_account, key_reused, hold_closed, quote_not_found, quote_not_accepted, quote_of_another_run,
@@ -73,9 +73,9 @@ def reserve(transaction: Transaction, wanted: Reservation, now: datetime) -> Ans
     """
     fallback = FALLBACK.get(wanted.operation)
     return call(
-        transaction,
+        where,
         "ledger_reserve",
-        site=transaction.tenant.site_id,
+        site=where.tenant.site_id,
         id=new_id(),
         key=wanted.key,
         quote=wanted.quote_id,
@@ -91,16 +91,16 @@ def reserve(transaction: Transaction, wanted: Reservation, now: datetime) -> Ans
     )
 
 
-def extend(transaction: Transaction, more: Extension, now: datetime) -> Answer:
+def extend(where: Transaction | Turn, more: Extension, now: datetime) -> Answer:
     """Set more credits aside in a hold.
 
     Codes: ok, hold_not_found, key_reused, hold_closed, quote_replaced, quote_exhausted, daily_limit_reached,
     insufficient_credits.
     """
     return call(
-        transaction,
+        where,
         "ledger_extend",
-        site=transaction.tenant.site_id,
+        site=where.tenant.site_id,
         id=new_id(),
         key=more.key,
         extension_key=more.extension_key,
@@ -111,20 +111,20 @@ def extend(transaction: Transaction, more: Extension, now: datetime) -> Answer:
     )
 
 
-def capture(transaction: Transaction, key: str, use: Use, now: datetime) -> Answer:
+def capture(where: Transaction | Turn, key: str, use: Use, now: datetime) -> Answer:
     """Take what was used. Codes: ok, hold_not_found, hold_closed, key_reused, capture_above_hold."""
-    site = transaction.tenant.site_id
-    return call(transaction, "ledger_capture", site=site, id=new_id(), key=key, now=now, **asdict(use))
+    site = where.tenant.site_id
+    return call(where, "ledger_capture", site=site, id=new_id(), key=key, now=now, **asdict(use))
 
 
-def release(transaction: Transaction, key: str, now: datetime) -> Answer:
+def release(where: Transaction | Turn, key: str, now: datetime) -> Answer:
     """Free a hold. Codes: ok, no_credit_account, hold_closed."""
-    return call(transaction, "ledger_release", site=transaction.tenant.site_id, id=new_id(), key=key, now=now)
+    return call(where, "ledger_release", site=where.tenant.site_id, id=new_id(), key=key, now=now)
 
 
-def expire_hold(transaction: Transaction, key: str, now: datetime) -> Answer:
+def expire_hold(where: Transaction | Turn, key: str, now: datetime) -> Answer:
     """End the hold of a step that is terminal. Codes as of `release`."""
-    return call(transaction, "ledger_expire_hold", site=transaction.tenant.site_id, id=new_id(), key=key, now=now)
+    return call(where, "ledger_expire_hold", site=where.tenant.site_id, id=new_id(), key=key, now=now)
 
 
 def check(transaction: Transaction) -> Sequence[sa.Row[Any]]:

@@ -24,7 +24,7 @@ def accounts_due(connection: sa.Connection, limit: int, now: datetime) -> list[U
 
 _DUE = sa.text(
     "SELECT due.account_id FROM ("
-    " SELECT g.account_id FROM credit_grant g WHERE g.remaining > 0 AND g.remaining > g.held AND g.expire_time <= :now"
+    " SELECT g.account_id FROM credit_grant g WHERE NOT g.spent AND g.remaining > g.held AND g.expire_time <= :now"
     " UNION SELECT g.account_id FROM credit_grant g WHERE g.post_time IS NULL AND g.effective_time <= :now"
     ") AS due ORDER BY random() LIMIT :limit"
 )

@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from chassis.database import Database, Transaction
 from chassis.errors import Fault, Internal, InvalidArgument, NotFound
 from chassis.tenancy import Tenant
 from services.billing import repository
+from services.billing.batching import Ledger
 from services.billing.domain import (
     MOST_COST,
     MOST_QUANTITY,
@@ -32,7 +32,7 @@ from services.billing.errors import (
 _MOST_KEY = 200
 
 
-def reserve(database: Database, tenant: Tenant, wanted: Reservation, now: datetime) -> Hold:
+def reserve(ledger: Ledger, tenant: Tenant, wanted: Reservation, now: datetime) -> Hold:
     """Set credits aside at the price of now, once for a key.
 
     Raises:
@@ -50,14 +50,17 @@ def reserve(database: Database, tenant: Tenant, wanted: Reservation, now: dateti
     if not 1 <= wanted.quantity <= MOST_QUANTITY:
         raise InvalidArgument.field("quantity", f"must be from 1 to {MOST_QUANTITY}")
     _check_day(wanted.day_limit)
-    with database.transaction(tenant) as transaction:
-        answer = repository.reserve(transaction, wanted, now)
-        if answer.code == "ok":
-            return _hold(wanted.key, answer)
-        raise _refusal(transaction, wanted, answer)
+    answer = repository.reserve(ledger.turn(tenant), wanted, now)
+    if answer.code == "ok":
+        return _hold(wanted.key, answer)
+    if answer.code == "unknown_operation":
+        with ledger.database.transaction(tenant) as transaction:
+            known = known_operations(repository.prices(transaction))
+        raise UnknownOperation(wanted.operation, field="operation", known=known)
+    raise _no_room(answer) or _closed(wanted, answer.code)
 
 
-def extend(database: Database, tenant: Tenant, more: Extension, now: datetime) -> Hold:
+def extend(ledger: Ledger, tenant: Tenant, more: Extension, now: datetime) -> Hold:
     """Set more credits aside in an open hold at its price, once for an extension's key.
 
     Raises:
@@ -73,8 +76,7 @@ def extend(database: Database, tenant: Tenant, more: Extension, now: datetime) -
     if not 1 <= more.quantity <= MOST_QUANTITY:
         raise InvalidArgument.field("quantity", f"must be from 1 to {MOST_QUANTITY}")
     _check_day(more.day_limit)
-    with database.transaction(tenant) as transaction:
-        answer = repository.extend(transaction, more, now)
+    answer = repository.extend(ledger.turn(tenant), more, now)
     match answer.code:
         case "ok":
             return _hold(more.key, answer)
@@ -90,7 +92,7 @@ def extend(database: Database, tenant: Tenant, more: Extension, now: datetime) -
             raise _no_room(answer) or Internal(f"ledger_extend answered {code!r}")
 
 
-def capture(database: Database, tenant: Tenant, key: str, use: Use, now: datetime) -> Hold:
+def capture(ledger: Ledger, tenant: Tenant, key: str, use: Use, now: datetime) -> Hold:
     """Take what was really used out of a hold and write the usage, once for a key; the last capture frees the rest.
 
     Raises:
@@ -107,33 +109,30 @@ def capture(database: Database, tenant: Tenant, key: str, use: Use, now: datetim
     for name in ("quantity", "input_tokens", "output_tokens"):
         if not 0 <= getattr(use, name) <= MOST_QUANTITY:
             raise InvalidArgument.field(name, f"must be from 0 to {MOST_QUANTITY}")
-    with database.transaction(tenant) as transaction:
-        answer = repository.capture(transaction, key, use, now)
+    answer = repository.capture(ledger.turn(tenant), key, use, now)
     if answer.code == "ok":
         return _hold(key, answer)
     raise _no_capture(use.capture_key or key, key, answer)
 
 
-def release(database: Database, tenant: Tenant, key: str, now: datetime) -> int:
+def release(ledger: Ledger, tenant: Tenant, key: str, now: datetime) -> int:
     """Free what is left of a hold and return the credits that this call freed; one never made counts as freed.
 
     Raises:
         HoldClosed: it was captured.
     """
     _check_key(key)
-    with database.transaction(tenant) as transaction:
-        return _freed(key, repository.release(transaction, key, now))
+    return _freed(key, repository.release(ledger.turn(tenant), key, now))
 
 
-def expire(database: Database, tenant: Tenant, key: str, now: datetime) -> int:
+def expire(ledger: Ledger, tenant: Tenant, key: str, now: datetime) -> int:
     """End the hold of a step that is over and return the credits that this call freed.
 
     Raises:
         HoldClosed: it was captured.
     """
     _check_key(key)
-    with database.transaction(tenant) as transaction:
-        return _freed(key, repository.expire_hold(transaction, key, now))
+    return _freed(key, repository.expire_hold(ledger.turn(tenant), key, now))
 
 
 def _freed(key: str, answer: repository.Answer) -> int:
@@ -146,13 +145,6 @@ def _freed(key: str, answer: repository.Answer) -> int:
             raise HoldClosed(key, answer.state)
         case code:
             raise Internal(f"ledger_free answered {code!r}")
-
-
-def _refusal(transaction: Transaction, wanted: Reservation, answer: repository.Answer) -> Fault:
-    if answer.code == "unknown_operation":
-        known = known_operations(repository.prices(transaction))
-        return UnknownOperation(wanted.operation, field="operation", known=known)
-    return _no_room(answer) or _closed(wanted, answer.code)
 
 
 def _no_room(answer: repository.Answer) -> Fault | None:

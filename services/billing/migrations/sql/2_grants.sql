@@ -124,7 +124,7 @@ DECLARE
 BEGIN
     FOR v_grant IN
         SELECT * FROM credit_grant g
-        WHERE g.account_id = p_account AND g.remaining > g.held AND g.expire_time <= p_now
+        WHERE g.account_id = p_account AND NOT g.spent AND g.remaining > g.held AND g.expire_time <= p_now
         ORDER BY g.expire_time, g.id
     LOOP
         UPDATE credit_grant g SET remaining = g.held WHERE g.account_id = p_account AND g.id = v_grant.id;

@@ -10,7 +10,7 @@ DECLARE
 BEGIN
     FOR v_grant IN
         SELECT * FROM credit_grant g
-        WHERE g.account_id = p_account AND g.remaining > g.held
+        WHERE g.account_id = p_account AND NOT g.spent AND g.remaining > g.held
         ORDER BY (g.id IS NOT DISTINCT FROM p_first) DESC, g.priority, g.expire_time NULLS LAST,
             (g.kind = 'promotional') DESC, g.effective_time, g.id
     LOOP

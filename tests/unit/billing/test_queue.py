@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chassis.errors import DeadlineTooShort
-from services.billing.batching import Batcher
+from services.billing.batching.queue import Batcher
 
 PATIENCE_S = 30
 
