@@ -140,12 +140,8 @@ class Started:
     """A run that somebody started, and what is still to be done with it."""
 
     run: str
-    plan: Mapping[str, Any] = field(default_factory=dict)
     acts: list[Act] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
-
-
-_TOO_LATE = frozenset({400, 409})  # it has ended meanwhile
 
 
 @dataclass
@@ -156,7 +152,7 @@ class Living:
         account: whose it is.
         life: what is to be done.
         calm: set when no more rounds are to begin.
-        say: told what went wrong.
+        complain: told what went wrong.
         runs: the runs that were started.
         site: where, once it is settled.
         sector: of the site.
@@ -165,7 +161,7 @@ class Living:
     account: Account
     life: Life
     calm: threading.Event
-    say: Callable[[str], None]
+    complain: Callable[[str], None]
     runs: list[str] = field(default_factory=list)
     site: str = ""
     sector: str = ""
@@ -190,7 +186,7 @@ class Living:
             try:
                 self._go(turn)
             except (Refused, NoAnswer, KeyError) as error:
-                self.say(f"{self.life.name}: {error!r}")
+                self.complain(f"{self.life.name}: {error!r}")
 
     def _go(self, turn: Round) -> None:
         listed = "".join(f"{keyword}\n" for keyword in ("Keyword", *turn.keywords)).encode()
@@ -227,9 +223,9 @@ class Living:
             except Refused as refused:
                 if refused.reason != "INSUFFICIENT_CREDITS":
                     raise
-                self.account.give(int(refused.facts["needed"]) - int(refused.facts["available"]))
+                self._lend(refused)
             else:
-                return Started(str(run["id"]), plan, list(acts))
+                return Started(str(run["id"]), list(acts))
 
     def _quote(self, plan: Mapping[str, Any]) -> str:
         return str(self.account.owner.post(self._path("runs:quote"), {"plan": plan})["id"])
@@ -251,31 +247,31 @@ class Living:
         if one.acts and time.monotonic() - one.began >= one.acts[0].after_s:
             self._act(one.run, one.acts.pop(0).verb)
         elif paused and run["pause_reason"] != "paused_by_user":
-            self._help(run, one.plan)
+            self._help(run)
         elif paused and not one.acts:
             self._act(one.run, "resume")  # the pause was answered late, after its resume
         return False
 
-    def _act(self, run_id: str, verb: str) -> None:
+    def _act(self, run_id: str, verb: str, body: Json | None = None) -> None:
         try:
-            self.account.owner.post(f"/v1/runs/{run_id}:{verb}")
-        except Refused as refused:
-            if refused.status not in _TOO_LATE:
-                raise
-
-    def _help(self, run: Json, plan: Mapping[str, Any]) -> None:
-        """Give a run that has run dry what it lacks: a quote without a cap, or credits."""
-        more = {name: value for name, value in plan.items() if name != "max_credits"}
-        dry = run["pause_reason"] == "quote_exhausted"
-        if not dry:
-            self.account.give(GIFT)
-        try:
-            self.account.owner.post(f"/v1/runs/{run['id']}:resume", {"quote_id": self._quote(more)} if dry else {})
+            self.account.owner.post(f"/v1/runs/{run_id}:{verb}", body)
         except Refused as refused:
             if refused.reason == "INSUFFICIENT_CREDITS":
-                self.account.give(int(refused.facts["needed"]) - int(refused.facts["available"]))
-            elif refused.status not in _TOO_LATE:
+                self._lend(refused)
+            elif refused.reason != "WRONG_STATE":  # it has ended meanwhile
                 raise
+
+    def _help(self, run: Json) -> None:
+        """Give a run that has run dry what it lacks: a quote for the rest of it, or credits."""
+        if run["pause_reason"] == "quote_exhausted":
+            rest = self.account.owner.post(self._path("runs:quote"), {"run_id": run["id"]})
+            self._act(run["id"], "resume", {"quote_id": rest["id"]})
+        else:
+            self.account.give(GIFT)
+            self._act(run["id"], "resume")
+
+    def _lend(self, refused: Refused) -> None:
+        self.account.give(int(refused.facts["needed"]) - int(refused.facts["available"]))
 
     def _path(self, rest: str) -> str:
         return f"/v1/sites/{self.site}/{rest}"

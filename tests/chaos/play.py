@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 import psycopg
 
 from tests.chaos.house import House
-from tests.chaos.judge import open_databases
+from tests.chaos.judge import Hit, open_databases
 from tests.chaos.people import Living, open_account
 from tests.chaos.script import SUPERVISOR, Blow, Script
 from tests.chaos.victims import Frozen, Victims
 
 LIVES_S = 240.0
 REST_S = 90.0
+Thaw = tuple[float, int, Blow, Frozen]  # when, told apart by a number, and what
 
 
 @dataclass
@@ -29,15 +30,17 @@ class Played:
         accounts: of the people.
         kills: processes that were killed, and times that Redis was emptied.
         pauses: processes that were frozen for as long as the script says.
-        blows: the moments of kills and of the ends of pauses, in seconds since 1970.
+        blows: kills and the ends of pauses.
         rested_s: how long it took from the last blow until nothing was open any more.
+        complaints: of people who were refused what they may do, or had no answer within two minutes.
     """
 
     accounts: list[str] = field(default_factory=list)
     kills: int = 0
     pauses: int = 0
-    blows: list[float] = field(default_factory=list)
+    blows: list[Hit] = field(default_factory=list)
     rested_s: float = 0.0
+    complaints: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,7 @@ class Stage:
         key, url = house.operator_key, house.api_url
         accounts = {n: open_account(url, key, f"chaos-{script.seed}-{n}-{_mark()}", poor=poor) for n, poor in wanted}
         played.accounts += [account.id for account in accounts.values()]
-        lives = [Living(accounts[life.account], life, calm, self.say) for life in script.lives]
+        lives = [Living(accounts[life.account], life, calm, played.complaints.append) for life in script.lives]
         for living in lives:
             living.settle()
         threads = [threading.Thread(target=living.live, name=living.life.name, daemon=True) for living in lives]
@@ -87,24 +90,24 @@ class Stage:
         for thread in threads:
             thread.join(max(0.0, LIVES_S - (time.monotonic() - began)))
             if thread.is_alive():
-                self.say(f"{thread.name} has not come to an end within {LIVES_S:.0f} s")
+                played.complaints.append(f"{thread.name} has not come to an end within {LIVES_S:.0f} s")
         played.rested_s += time.monotonic() - began
 
     def _strike(self, script: Script, played: Played) -> None:
         """Have the blows fall, each in its moment, and let go of whoever was frozen."""
         began = time.monotonic()
-        thaws: list[tuple[float, int, Frozen]] = []
+        thaws: list[Thaw] = []
         for number, blow in enumerate(script.blows):
             self._thaw(thaws, began + blow.at_s, played)
             time.sleep(max(0.0, began + blow.at_s - time.monotonic()))
             self.say(f"seed {script.seed}  {blow}")
             if blow.kind == "pause":
-                heapq.heappush(thaws, (time.monotonic() + blow.for_s, number, self.victims.freeze(blow)))
+                heapq.heappush(thaws, (time.monotonic() + blow.for_s, number, blow, self.victims.freeze(blow)))
                 continue
             before = time.monotonic()
             if self._hit(blow):
                 played.kills += 1
-                played.blows.append(time.time())
+                played.blows.append(Hit(time.time(), str(blow)))
             if blow.victim == SUPERVISOR:
                 began += time.monotonic() - before  # what follows is not to fall on one that is not up yet
         self._thaw(thaws, float("inf"), played)
@@ -113,13 +116,13 @@ class Stage:
     def _hit(self, blow: Blow) -> bool:
         return self.victims.flush() if blow.kind == "flush" else self.victims.kill(blow)
 
-    def _thaw(self, thaws: list[tuple[float, int, Frozen]], until: float, played: Played) -> None:
+    def _thaw(self, thaws: list[Thaw], until: float, played: Played) -> None:
         while thaws and thaws[0][0] <= until:
-            due, _, frozen = heapq.heappop(thaws)
+            due, _, blow, frozen = heapq.heappop(thaws)
             time.sleep(max(0.0, due - time.monotonic()))
             if self.victims.thaw(frozen):
                 played.pauses += 1
-                played.blows.append(time.time())
+                played.blows.append(Hit(time.time(), str(blow)))
 
     def _rest(self) -> None:
         """Wait until no step is open and no fact is under way; what does not end in time is for the judge."""

@@ -59,7 +59,7 @@ class Blow:
 
     def __str__(self) -> str:
         lasting = f" for {self.for_s:.1f} s" if self.kind == "pause" else ""
-        return f"{self.at_s:6.1f} s  {self.kind:5}  {self.victim}{lasting}"
+        return f"{self.kind:5} {self.victim}{lasting} at {self.at_s:.1f} s"
 
 
 @dataclass(frozen=True)
@@ -117,8 +117,8 @@ class Sizes:
 
     seconds: float = 50.0
     kills: int = 24
-    pauses: int = 3
-    sites: int = 5
+    pauses: int = 4
+    sites: int = 6
     rounds: int = 20
     lease_s: float = 4.0
 

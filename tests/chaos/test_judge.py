@@ -21,7 +21,7 @@ import psycopg
 import pytest
 from psycopg.rows import DictRow
 
-from tests.chaos.judge import Evidence, Verdict, judge, open_databases
+from tests.chaos.judge import Evidence, Hit, Verdict, judge, open_databases
 from tests.chaos.judge.interface import findings as over_rest
 from tests.chaos.judge.pace import waits
 from tests.chaos.judge.verdict import percentile
@@ -292,8 +292,8 @@ class TestPace:
     def test_a_blow_is_followed_by_the_next_end_in_each_lane_at_work(
         self, steps: list[tuple[str, float, float]], paused: tuple[float, float], expected: list[float]
     ) -> None:
-        blow = self.at(10).timestamp()
-        assert waits(self.evidence(*steps, paused=paused), [blow]) == pytest.approx(expected)
+        found = waits(self.evidence(*steps, paused=paused), [Hit(self.at(10).timestamp(), "kill")])
+        assert [wait.seconds for wait in found] == pytest.approx(expected)
 
     @pytest.mark.parametrize(
         ("values", "expected"), [([], None), ([3.0], 3.0), (range(1, 101), 95.0), (range(1, 21), 19.0)]

@@ -14,6 +14,7 @@ def test_nothing_is_lost_and_nothing_is_done_twice(stage: Stage, played: Played,
     verdict = judged(stage, played.accounts, played.blows)
     say(json.dumps(verdict.line(seeds=1, kills=played.kills, pauses=played.pauses)))
     assert verdict.clean, verdict.findings
+    assert played.complaints == []
     assert (played.kills, played.pauses) == (script.sizes.kills, script.sizes.pauses)
     assert verdict.steps >= 40
     assert verdict.waits

@@ -31,6 +31,7 @@ The first five and `held` must be 0.
 
 from tests.chaos.judge.evidence import Evidence, Place, open_databases
 from tests.chaos.judge.finding import Finding
+from tests.chaos.judge.pace import Hit
 from tests.chaos.judge.verdict import Verdict, judge
 
-__all__ = ["Evidence", "Finding", "Place", "Verdict", "judge", "open_databases"]
+__all__ = ["Evidence", "Finding", "Hit", "Place", "Verdict", "judge", "open_databases"]

@@ -14,7 +14,27 @@ from tests.chaos.judge.evidence import Evidence, Row
 RUNNING = ("run_started", "run_resumed")
 
 
-def waits(evidence: Evidence, blows: Iterable[float]) -> list[float]:
+@dataclass(frozen=True)
+class Hit:
+    """A kill or the end of a pause: its moment in seconds since 1970, and what it was."""
+
+    at: float
+    what: str
+
+
+@dataclass(frozen=True, order=True)
+class Wait:
+    """How many seconds a lane waited after a blow."""
+
+    seconds: float
+    lane: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.lane} {self.seconds:.1f} s after {self.what}"
+
+
+def waits(evidence: Evidence, blows: Iterable[Hit]) -> list[Wait]:
     """Return the seconds from each blow to the next end of a step, for each lane that was at work.
 
     A lane is at work at a moment when a step of it was open then whose run was running. A blow after which no step of
@@ -22,19 +42,19 @@ def waits(evidence: Evidence, blows: Iterable[float]) -> list[float]:
 
     Args:
         evidence: with steps and the turns of runs.
-        blows: in seconds since 1970.
+        blows: what was done.
     """
     lanes: defaultdict[str, list[Row]] = defaultdict(list)
     for step in evidence["steps"]:
         lanes[step["lane"]].append(step)
     turns = _turns(evidence["turns"])
     found = []
-    for steps in lanes.values():
+    for lane, steps in lanes.items():
         ends = sorted(_seconds(step["update_time"]) for step in steps if step["status"] != "cancelled")
         for blow in blows:
-            following = bisect_left(ends, blow)
-            if following < len(ends) and any(_at_work(step, blow, turns) for step in steps):
-                found.append(ends[following] - blow)
+            following = bisect_left(ends, blow.at)
+            if following < len(ends) and any(_at_work(step, blow.at, turns) for step in steps):
+                found.append(Wait(ends[following] - blow.at, lane, blow.what))
     return found
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from tests.chaos.judge import books, pace, places, work
 from tests.chaos.judge.evidence import Evidence
 from tests.chaos.judge.finding import NUMBERS, Finding
+from tests.chaos.judge.pace import Hit, Wait
 
 
 @dataclass
@@ -19,13 +20,13 @@ class Verdict:
         findings: one for each thing that should not be.
         steps: how many steps were looked at.
         held: credits that are still set aside.
-        waits: seconds from each blow to the next end of a step, for each lane that was at work.
+        waits: from each blow to the next end of a step, for each lane that was at work.
     """
 
     findings: list[Finding] = field(default_factory=list)
     steps: int = 0
     held: int = 0
-    waits: list[float] = field(default_factory=list)
+    waits: list[Wait] = field(default_factory=list)
 
     @property
     def counts(self) -> Counter[str]:
@@ -54,7 +55,7 @@ class Verdict:
             "steps": self.steps,
             **{number: counts[number] for number in NUMBERS},
             "held": self.held,
-            "resume_p95_s": percentile(self.waits, 95),
+            "resume_p95_s": percentile([wait.seconds for wait in self.waits], 95),
         }
 
 
@@ -64,12 +65,12 @@ def percentile(values: Sequence[float], share: int) -> float | None:
     return round(ordered[-(-len(ordered) * share // 100) - 1], 2) if ordered else None
 
 
-def judge(evidence: Evidence, blows: Iterable[float] = (), said: Iterable[Finding] = ()) -> Verdict:
+def judge(evidence: Evidence, blows: Iterable[Hit] = (), said: Iterable[Finding] = ()) -> Verdict:
     """Return what is wrong with what is left.
 
     Args:
         evidence: everything there is about some accounts.
-        blows: moments of kills and of the ends of pauses, in seconds since 1970.
+        blows: kills and the ends of pauses.
         said: what was found over the REST interface.
     """
     findings = [*work.findings(evidence), *books.findings(evidence), *places.findings(evidence), *said]
