@@ -17,6 +17,7 @@ from chassis.errors import Kind
 _DEADLINES_S: Mapping[str, float] = {
     "InspectKeywordFile": 30.0,  # reads the whole upload
     "QuoteRun": 30.0,  # asks every service for its queue
+    "QuoteReplay": 30.0,  # the same, of one
     "TestSiteIntegration": 30.0,  # asks somebody's website
 }
 _RETRY_PAUSES_S = (0.05, 0.2, 0.5, 1.0)

@@ -5,7 +5,9 @@ Fault
  │   ├─ RunActive            the site has an automation run that is not finished
  │   ├─ QuoteInvalid         the quote has expired or belongs to another run
  │   ├─ SubjectBusy          another run is at work on a row that was named
- │   └─ NothingToDo          a job by hand would find nothing
+ │   ├─ NothingToDo          a job by hand would find nothing
+ │   ├─ NothingToReplay      no step that was named has failed and waits to be done again
+ │   └─ ReplayOpen           a run is doing a step again just now
  └─ InvalidArgument
      └─ UnknownFunction      no such function or stage
 """
@@ -52,6 +54,24 @@ class NothingToDo(FailedPrecondition):
     """A job by hand would find nothing."""
 
     reason = "NOTHING_TO_DO"
+
+
+class NothingToReplay(FailedPrecondition):
+    """No step that was named has failed and waits to be done again."""
+
+    reason = "NOTHING_TO_REPLAY"
+
+
+class ReplayOpen(FailedPrecondition):
+    """A run is doing a step again just now."""
+
+    reason = "REPLAY_OPEN"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"The run {name} is doing these steps again; wait for it, or cancel it, before replaying them once more.",
+            metadata={"run": name},
+        )
 
 
 class UnknownFunction(InvalidArgument):

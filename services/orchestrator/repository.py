@@ -242,6 +242,45 @@ def cancel_untouched_steps(connection: sa.Connection, key: RunKey) -> None:
         connection.execute(sa.update(stage).where(*target).values(cancelled=stage.c.cancelled + count))
 
 
+def read_failed(tx: Transaction, run_id: UUID | None, step_ids: Sequence[UUID], limit: int) -> Sequence[sa.Row[Any]]:
+    """Return failed steps of the tenant's site, oldest first, each with its run's options and how its replay stands."""
+    again = run.alias("again")
+    where = [step.c.site_id == tx.tenant.site_id, step.c.status == "failed", step.c.function != PLAN_STAGE]
+    where += [step.c.run_id == run_id] if run_id else []
+    where += [step.c.id.in_(step_ids)] if step_ids else []
+    columns = (
+        step.c.id,
+        step.c.function,
+        step.c.subject_id,
+        step.c.replay_run_id,
+        run.c.plan["options"].label("options"),
+    )
+    statement = sa.select(*columns, again.c.name.label("replay"), again.c.status.label("replay_status"))
+    joined = step.join(run, sa.and_(run.c.account_id == step.c.account_id, run.c.id == step.c.run_id)).outerjoin(
+        again, sa.and_(again.c.account_id == step.c.account_id, again.c.id == step.c.replay_run_id)
+    )
+    return tx.all(statement.select_from(joined).where(*where).order_by(step.c.id).limit(limit))
+
+
+def open_replay(tx: Transaction, step_ids: Sequence[UUID], *, lock: bool) -> str | None:
+    """Return the name of a run that is doing one of some steps again and has not ended, or None.
+
+    With `lock`, nobody else begins to until the transaction ends; the runs are read after the steps are locked, so that
+    whoever had them before is seen.
+    """
+    wanted = sa.select(step.c.replay_run_id).where(step.c.id.in_(step_ids)).order_by(step.c.id)
+    rows = tx.all(wanted.with_for_update() if lock else wanted)
+    runs = {row.replay_run_id for row in rows if row.replay_run_id is not None}
+    found = tx.one(sa.select(run.c.name).where(run.c.id.in_(runs), run.c.status.in_(ACTIVE)).limit(1))
+    return None if found is None else str(found.name)
+
+
+def mark_replayed(tx: Transaction, step_ids: Sequence[UUID], run_id: UUID) -> None:
+    """Write which run does some failed steps again."""
+    failed = (step.c.id.in_(step_ids), step.c.status == "failed")
+    tx.execute(sa.update(step).where(*failed).values(replay_run_id=run_id, update_time=sa.func.now()))
+
+
 def _is(key: RunKey) -> tuple[sa.ColumnElement[bool], ...]:
     return run.c.account_id == key.account_id, run.c.id == key.run_id
 

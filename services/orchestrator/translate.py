@@ -10,11 +10,12 @@ from google.protobuf import json_format
 from igny8.orchestrator.v1 import orchestrator_pb2, orchestrator_service_pb2
 
 from chassis.errors import InvalidArgument, Violation
-from chassis.ids import parse_id
+from chassis.ids import parse_id, require_id
 from chassis.resource import to_message
 from chassis.tenancy import Tenant
 from services.orchestrator.domain.plan import Plan
 from services.orchestrator.domain.stages import function_named, functions_of
+from services.orchestrator.usecases.replays import Replay
 
 IDEAS_DEFAULT, IDEAS_MIN, IDEAS_MAX = 3, 3, 7
 IMAGES_DEFAULT, IMAGES_MAX = 3, 5
@@ -79,6 +80,28 @@ def rest_limit(message: orchestrator_pb2.RunPlan) -> int:
         ]
         raise InvalidArgument("; ".join(f"{v.field}: {v.description}" for v in wrong), violations=wrong)
     return message.max_credits
+
+
+def replay(request: orchestrator_service_pb2.QuoteReplayRequest) -> Replay:
+    """Return which failed steps are to be done again.
+
+    Raises:
+        InvalidArgument: neither a run nor steps are named, or not by their ids, or a number is out of its bounds.
+        UnknownFunction: there is no such function.
+    """
+    if not request.run_id and not request.step_ids:
+        raise InvalidArgument.field("run_id", "or step_ids must say what is to be done again")
+    if len(request.step_ids) > SUBJECTS_MAX:
+        raise InvalidArgument.field("step_ids", f"must not be more than {SUBJECTS_MAX}")
+    least, most = _BOUNDS["max_credits"]
+    if not least <= request.max_credits <= most:
+        raise InvalidArgument.field("max_credits", f"must be from {least} to {most}")
+    return Replay(
+        run_id=require_id("run_id", request.run_id) if request.run_id else None,
+        step_ids=[require_id("step_ids", text) for text in request.step_ids],
+        function=function_named(request.function).name if request.function else "",
+        max_credits=request.max_credits,
+    )
 
 
 def with_subject(made: Plan, run_id: UUID) -> Plan:

@@ -20,6 +20,7 @@ class Plan:
         max_articles: at most this many articles are written; 0 for all.
         max_credits: the run may not cost more; 0 for no such cap.
         stage_caps: at most this many items of a stage, by its number as text, as JSON has its keys.
+        replays: the failed steps that it does again, by id.
         by_hand: whether it is one function that somebody asked for, and not an automation run.
         shown: the plan as it was asked for, for whoever looks at the run.
     """
@@ -31,6 +32,7 @@ class Plan:
     max_articles: int = 0
     max_credits: int = 0
     stage_caps: Mapping[str, int] = field(default_factory=dict)
+    replays: tuple[str, ...] = ()
     by_hand: bool = False
     shown: Mapping[str, Any] = field(default_factory=dict)
 

@@ -26,6 +26,12 @@ class RunCalls(Calls):
         plan = translate.plan(request.plan, tenant)
         return translate.run_quote(quoting.quote_run(self.database, self._peers, tenant, engine(tenant), plan))
 
+    def QuoteReplay(self, request: _rpc.QuoteReplayRequest, context: grpc.ServicerContext) -> _pb.RunQuote:
+        """Tell what it would cost to do again what failed."""
+        tenant = call.tenant()
+        wanted = translate.replay(request)
+        return translate.run_quote(quoting.quote_replay(self.database, self._peers, tenant, engine(tenant), wanted))
+
     def StartRun(self, request: _rpc.StartRunRequest, context: grpc.ServicerContext) -> _pb.Run:
         """Start a run."""
         tenant = call.tenant()

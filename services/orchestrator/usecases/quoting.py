@@ -16,7 +16,9 @@ from services.orchestrator.clients import Peers, PricedLine, QuoteLine
 from services.orchestrator.domain.estimates import Past, Ratios, StageEstimate, Walk
 from services.orchestrator.domain.plan import Plan
 from services.orchestrator.domain.stages import FUNCTIONS
-from services.orchestrator.usecases import queues, subjects
+from services.orchestrator.errors import NothingToReplay
+from services.orchestrator.usecases import queues, replays, subjects
+from services.orchestrator.usecases.replays import Replay
 from services.orchestrator.usecases.running import plan_from_json
 
 
@@ -108,6 +110,32 @@ class Order:
     quote_id: UUID | None = None
     run_id: UUID | None = None
     resumes: bool = False
+
+
+def quote_replay(
+    database: Database, peers: Peers, tenant: Tenant, passport: Passport, wanted: Replay
+) -> dict[str, Any]:
+    """Return what it would cost to do failed steps again, stored so that a run of one function can be started with it.
+
+    What its owner does not offer any more is left out.
+
+    Raises:
+        NothingToReplay: none of them has failed and can be done, or all were replayed.
+        ReplayOpen: a run is doing one of them again.
+        SubjectBusy: another run is at work on what one of them is about.
+        InvalidArgument: they are of several functions, or of runs with different options.
+        Fault: the owner or billing refused, or cannot be reached.
+    """
+    with database.transaction(tenant) as tx:
+        failed = replays.choose(tx, wanted)
+    plan = replays.plan_of(failed, wanted)
+    found = queues.find(peers, passport, plan)[plan.functions[0]]
+    offered = {item.subject_id for item in found.items}
+    left = [row for row in failed if row.subject_id in offered]
+    if not left:
+        why = found.skip_reason or "what failed was done since, is gone, or is disabled"
+        raise NothingToReplay(f"There is nothing to do again: {why}.")
+    return quote_run(database, peers, tenant, passport, replays.plan_of(left, wanted))
 
 
 def _estimate(plan: Plan, past: Mapping[str, Past], found: Mapping[str, Selection]) -> list[StageEstimate]:

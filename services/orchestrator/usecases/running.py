@@ -21,7 +21,7 @@ from services.orchestrator.domain.plan import Plan, run_name
 from services.orchestrator.domain.stages import ENDED, FUNCTIONS
 from services.orchestrator.errors import QuoteInvalid, RunActive
 from services.orchestrator.repository import RunKey
-from services.orchestrator.usecases import queues, subjects
+from services.orchestrator.usecases import queues, replays, subjects
 
 _ACTIVE_INDEX = "run_one_active_automation_idx"
 GOES_ON = frozenset({"paused_insufficient_credits", "daily_limit_reached"})
@@ -61,6 +61,7 @@ def start_with_quote(
     Raises:
         QuoteInvalid: there is no such quote at the site, or it has expired.
         RunActive: another automation run of the site is not finished.
+        ReplayOpen: another run is doing the steps again that this one was to do again.
         Fault: billing refused (INSUFFICIENT_CREDITS).
     """
     with database.transaction(tenant) as tx:
@@ -76,6 +77,7 @@ def start_with_quote(
         if quote.expire_time < clock.now():
             raise QuoteInvalid("The quote has expired; ask for another.")
         _refuse_second_run(tx, plan, run_id)
+        replays.refuse_open(tx, plan)
         subjects.refuse_busy(tx, plan, run_id)
         past = repository.read_past(tx, tenant.site_id, plan.functions)
     quoted = {line["function"]: line for line in quote.lines}
@@ -229,7 +231,8 @@ def end(connection: sa.Connection, key: RunKey, message: str) -> None:
 
 def plan_from_json(raw: Mapping[str, Any]) -> Plan:
     """Return a stored plan."""
-    return Plan(**{**raw, "functions": tuple(raw["functions"]), "subject_ids": tuple(raw["subject_ids"])})
+    lists = {name: tuple(raw.get(name, ())) for name in ("functions", "subject_ids", "replays")}
+    return Plan(**{**raw, **lists})
 
 
 def _insert(
@@ -256,6 +259,7 @@ def _insert(
             }
             if not repository.insert_run(tx, {**values, **more}):
                 return False
+            replays.take(tx, plan, run_id)
             key = RunKey(tenant.account_id, tenant.site_id, run_id)
             repository.insert_stages(tx.connection, key, _stage_rows(plan, outlook))
             first = FUNCTIONS[plan.functions[0]]
@@ -274,7 +278,7 @@ def _insert(
 
 
 def _as_stored(plan: Plan) -> dict[str, Any]:
-    return {**asdict(plan), "functions": list(plan.functions), "subject_ids": list(plan.subject_ids)}
+    return {**asdict(plan), **{name: list(getattr(plan, name)) for name in ("functions", "subject_ids", "replays")}}
 
 
 def _stage_rows(plan: Plan, outlook: Outlook) -> Sequence[dict[str, Any]]:
