@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from google.protobuf.message import Message
 
 from chassis import tenancy
-from chassis.database import Transaction
+from chassis.database import Database, Transaction
 from chassis.errors import RequestIdReused
 from chassis.tenancy import Operations
 
@@ -84,6 +84,21 @@ def once(
     return answer_type.FromString(stored.answer)
 
 
+def purge(sweep: Database, limit: int) -> int:
+    """Forget answers that are kept no longer; return how many.
+
+    Args:
+        sweep: the service's database under its sweep role.
+        limit: at most so many at once.
+    """
+    with sweep.untenanted() as connection:
+        return connection.execute(_PURGE, {"limit": limit, "hours": KEPT_HOURS}).rowcount
+
+
+_PURGE = sa.text(
+    "DELETE FROM idempotency WHERE ctid = ANY(ARRAY("
+    "SELECT ctid FROM idempotency WHERE create_time < now() - make_interval(hours => :hours) LIMIT :limit))"
+)
 _CLAIM = sa.text(
     "INSERT INTO idempotency (account_id, method, request_id, body_hash) VALUES (:account, :method, :request, :hash)"
     " ON CONFLICT DO NOTHING RETURNING 1"

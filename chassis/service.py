@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from igny8.common.v1 import events_service_pb2_grpc, functions_service_pb2_grpc
+from igny8.common.v1 import events_service_pb2_grpc, functions_service_pb2_grpc, upkeep_service_pb2_grpc
 from sqlalchemy.engine import make_url
 
 from chassis import logging, telemetry
@@ -28,7 +28,7 @@ from chassis.outbox import Handler
 from chassis.passport import Trust, Verifier, parse_trust
 from chassis.server import THREADS, Offer, Server
 from chassis.work import Function
-from chassis.work_servicer import FunctionsServicer, InboxServicer, OutboxServicer
+from chassis.work_servicer import FunctionsServicer, InboxServicer, OutboxServicer, UpkeepServicer
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,17 @@ def common_offers(
     database: Database,
     functions: Mapping[str, Function] | None = None,
     handlers: Mapping[str, Handler] | None = None,
+    answers: bool = True,
 ) -> list[Offer]:
-    """Return the services that the chassis implements: the outbox, and functions and inbox where there are any."""
+    """Return the services that the chassis implements: the outbox, and what else the service has.
+
+    Args:
+        sweep: the service's database under its sweep role.
+        database: under its app role.
+        functions: of runs, by name.
+        handlers: of facts, by kind.
+        answers: whether it stores answers of requests, which must be forgotten some day.
+    """
     offers = [
         Offer(
             "igny8.common.v1.OutboxService",
@@ -90,6 +99,14 @@ def common_offers(
             OutboxServicer(sweep),
         )
     ]
+    if answers:
+        offers.append(
+            Offer(
+                "igny8.common.v1.UpkeepService",
+                upkeep_service_pb2_grpc.add_UpkeepServiceServicer_to_server,
+                UpkeepServicer(sweep),
+            )
+        )
     if functions:
         offers.append(
             Offer(

@@ -1,4 +1,4 @@
-"""`igny8.common.v1.FunctionsService`, `OutboxService` and `InboxService` over what a service declares."""
+"""`igny8.common.v1.FunctionsService`, `OutboxService`, `InboxService`, `UpkeepService` over what a service declares."""
 
 import json
 from collections.abc import Mapping
@@ -14,9 +14,11 @@ from igny8.common.v1 import (
     functions_pb2,
     functions_service_pb2,
     functions_service_pb2_grpc,
+    upkeep_service_pb2,
+    upkeep_service_pb2_grpc,
 )
 
-from chassis import call, outbox
+from chassis import call, idempotency, outbox
 from chassis.database import Database
 from chassis.errors import InvalidArgument
 from chassis.ids import parse_id, require_id
@@ -108,6 +110,25 @@ class OutboxServicer(events_service_pb2_grpc.OutboxServiceServicer):
         """Forget delivered facts."""
         outbox.acknowledge(self._sweep, [require_id("event_ids", text) for text in request.event_ids])
         return events_service_pb2.AckEventsResponse()
+
+
+class UpkeepServicer(upkeep_service_pb2_grpc.UpkeepServiceServicer):
+    """What has to be done to a service from time to time.
+
+    Args:
+        sweep: the service's database under its sweep role.
+    """
+
+    def __init__(self, sweep: Database) -> None:
+        self._sweep = sweep
+
+    def PurgeAnswers(
+        self, request: upkeep_service_pb2.PurgeAnswersRequest, context: grpc.ServicerContext
+    ) -> upkeep_service_pb2.PurgeAnswersResponse:
+        """Forget answers that are kept no longer."""
+        if not 1 <= request.limit <= 10_000:  # noqa: PLR2004 - the proto's comment
+            raise InvalidArgument.field("limit", "must be from 1 to 10000")
+        return upkeep_service_pb2.PurgeAnswersResponse(purged=idempotency.purge(self._sweep, request.limit))
 
 
 class InboxServicer(events_service_pb2_grpc.InboxServiceServicer):

@@ -1,4 +1,4 @@
-"""`igny8 admin`: accounts, keys, sites and databases."""
+"""`igny8 admin`: accounts, keys, sites, databases and upkeep."""
 
 import secrets
 from pathlib import Path
@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from cli.errors import CommandError
-from cli.options import ApiOption, DataOption, KeyOption
+from cli.options import ApiOption, DataOption, KeyOption, OperatorKeyOption
 
 if TYPE_CHECKING:
     from cli.api import Api
@@ -87,6 +87,28 @@ def _by_slug(link: "Api", path: str, field: str, wanted: list[str], **only: str)
     if missing or not wanted:
         raise CommandError(f"There is no {', '.join(missing) or 'sector'}; known are: {', '.join(sorted(known))}.")
     return [known[slug] for slug in wanted]
+
+
+@app.command("reconcile")
+def reconcile(
+    data: DataOption = HERE,
+    api: ApiOption = "",
+    operator_key: OperatorKeyOption = "",
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for its end.")] = 600.0,
+) -> None:
+    """Compare every account's books with each other and with the work that was done; exit with 1 when they differ."""
+    from cli import upkeep  # noqa: PLC0415 - see create_key
+
+    if not upkeep.reconcile(upkeep.operator(data, api, operator_key), console, timeout):
+        raise typer.Exit(1)
+
+
+@app.command("tasks")
+def tasks(data: DataOption = HERE, api: ApiOption = "", operator_key: OperatorKeyOption = "") -> None:
+    """Show the platform's periodic work: when it was done last, when it is next, and what was wrong."""
+    from cli import upkeep  # noqa: PLC0415 - see create_key
+
+    upkeep.show(upkeep.operator(data, api, operator_key), console)
 
 
 @app.command("databases")

@@ -39,16 +39,18 @@ class Admission:
         exchange.headers.update(self._calls.take(credential.fingerprint).headers)
         return await self.callers.principal(credential)
 
-    async def passport(self, exchange: Exchange, scope: str, *, at_site: bool) -> Passport:
+    async def passport(self, exchange: Exchange, scope: str, *, at_site: bool, of_account: bool = True) -> Passport:
         """Return the passport of a call.
 
         Args:
             exchange: the call.
             scope: what the method needs.
             at_site: whether the method works on the site that the path names.
+            of_account: whether it is about an account.
 
         Raises:
             Fault: nobody known is calling, too often, or somebody who may not.
         """
         principal = await self.admit(exchange)
-        return await self.callers.passport(principal, scope, site=exchange.variables.get(SITE), at_site=at_site)
+        site = exchange.variables.get(SITE)
+        return await self.callers.passport(principal, scope, site=site, at_site=at_site, of_account=of_account)

@@ -102,7 +102,9 @@ class Callers:
         """
         return await self._principals.get(credential.fingerprint, lambda: self._authenticate(credential))
 
-    async def passport(self, principal: Principal, scope: str, *, site: str | None, at_site: bool) -> Passport:
+    async def passport(
+        self, principal: Principal, scope: str, *, site: str | None, at_site: bool, of_account: bool = True
+    ) -> Passport:
         """Return the passport for one call.
 
         Args:
@@ -110,6 +112,7 @@ class Callers:
             scope: what the method needs; checked before whether anything exists.
             site: the site that the path names; None when it names none.
             at_site: whether the method works on one site, so that its passport must name it.
+            of_account: whether the method is about an account; an operator looks after the platform without one.
 
         Raises:
             PermissionDenied: the scope is not the principal's.
@@ -122,6 +125,8 @@ class Callers:
                 metadata={"scope": scope},
             )
         account_id = principal.account_id
+        if account_id is None and not of_account:
+            return Passport(principal.scopes, None, None, principal.actor_kind, principal.actor_id)
         if account_id is None:
             raise InvalidArgument.field("X-Igny8-Account", "name the account to act for")
         bound = principal.bound_site_id

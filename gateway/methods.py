@@ -31,7 +31,6 @@ class MethodEndpoint:
         self._admission = admission
         self._remotes = remotes
         self._transcoder = Transcoder(binding)
-        self._at_site = binding.level == access_pb2.LEVEL_SITE
 
     async def __call__(self, exchange: Exchange) -> Response:
         """Return the service's answer as JSON. Raises Fault."""
@@ -48,7 +47,8 @@ class MethodEndpoint:
         if self._binding.is_public:
             self._admission.admit_stranger(exchange)
             return None
-        return await self._admission.passport(exchange, self._binding.scope, at_site=self._at_site)
+        at_site, of_account = self._binding.level == access_pb2.LEVEL_SITE, self._binding.level != access_pb2.LEVEL_NONE
+        return await self._admission.passport(exchange, self._binding.scope, at_site=at_site, of_account=of_account)
 
     async def _token(self, passport: Passport | None) -> str:
         callers = self._admission.callers

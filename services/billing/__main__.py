@@ -24,7 +24,7 @@ def offers(database: Database, sweep: Database, clock: Clock) -> list[Offer]:
             billing_service_pb2_grpc.add_BillingServiceServicer_to_server,
             BillingServicer(database, sweep, clock, Ledger(database)),
         ),
-        *common_offers(sweep=sweep, database=database, handlers=accounts.handlers(clock)),
+        *common_offers(sweep=sweep, database=database, handlers=accounts.handlers(clock), answers=False),
     ]
 
 

@@ -13,6 +13,7 @@ from services.orchestrator.bells import Bells, celery_app
 from services.orchestrator.clients import Peers
 from services.orchestrator.config import OrchestratorConfig
 from services.orchestrator.leases import lease_s
+from services.orchestrator.maintenance import MAINTENANCE_S, Maintenance, tasks
 from services.orchestrator.passports import SiteBook
 from services.orchestrator.relay import RELAY_S, Relay
 from services.orchestrator.scheduler import SCHEDULER_S, Scheduler
@@ -39,6 +40,7 @@ def assemble(environment: Environment) -> Built:
         Loop("sweeper", SWEEP_S, lambda: sweep(rounds, bells)),
         Loop("relay", RELAY_S, Relay(rounds, peers, database, lease_s=lease).round),
         Loop("scheduler", SCHEDULER_S, Scheduler(rounds, database, peers, bells).round),
+        Loop("maintenance", MAINTENANCE_S, Maintenance(rounds, tasks(rounds, peers)).round),
         Loop("scribe", SCRIBE_S, Scribe(rounds, config.runs_dir, config.mirror_dir).round),
     ]
 

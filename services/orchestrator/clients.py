@@ -10,13 +10,14 @@ from uuid import UUID
 from google.protobuf import json_format
 from igny8.ai.v1 import ai_service_pb2
 from igny8.billing.v1 import billing_pb2, billing_service_pb2
-from igny8.common.v1 import events_pb2, events_service_pb2, functions_pb2, functions_service_pb2
+from igny8.common.v1 import events_pb2, events_service_pb2, functions_pb2, functions_service_pb2, upkeep_service_pb2
 from igny8.identity.v1 import identity_service_pb2
 
 from chassis.aio import AsyncRemote
 from chassis.client import Remote
 from chassis.passport import Issuer, Passport, SectorClaim, SiteClaim
 from chassis.work import Item, Selection
+from services.orchestrator.domain.books import Booked
 
 T = TypeVar("T")
 Event = events_pb2.Event
@@ -24,6 +25,7 @@ _FUNCTIONS = "/igny8.common.v1.FunctionsService/"
 _BILLING = "/igny8.billing.v1.BillingService/"
 _AI = "/igny8.ai.v1.AiService/"
 QUICK_S = 5.0
+LONG_S = 30.0
 SELECT_S = 30.0
 MODEL_S = 180.0
 
@@ -263,6 +265,43 @@ def release(key: str) -> Call[None]:
     return Call("billing", _BILLING + "Release", request, billing_service_pb2.ReleaseResponse, _nothing)
 
 
+def expire_hold(key: str) -> Call[int]:
+    """End a hold of a step that is over; the answer is how many credits it freed."""
+    request = billing_service_pb2.ExpireHoldRequest(key=key)
+    answer = billing_service_pb2.ExpireHoldResponse
+    return Call("billing", _BILLING + "ExpireHold", request, answer, lambda response: int(response.expired_credits))
+
+
+def lapse_credits(limit: int) -> Call[billing_service_pb2.LapseCreditsResponse]:
+    """Have credits begin and end whose time has come, in some accounts."""
+    request = billing_service_pb2.LapseCreditsRequest(limit=limit)
+    answer = billing_service_pb2.LapseCreditsResponse
+    return Call("billing", _BILLING + "LapseCredits", request, answer, _same, LONG_S)
+
+
+def reconcile_accounts(page_token: str) -> Call[billing_service_pb2.ReconcileAccountsResponse]:
+    """Have billing compare a page of accounts' books."""
+    request = billing_service_pb2.ReconcileAccountsRequest(page_size=200, page_token=page_token)
+    answer = billing_service_pb2.ReconcileAccountsResponse
+    return Call("billing", _BILLING + "ReconcileAccounts", request, answer, _same, LONG_S)
+
+
+def list_step_captures(run_ids: Sequence[UUID], page_token: str) -> Call[tuple[Sequence[Booked], str]]:
+    """Ask what an account's steps have captured and hold; the answer is a page and where the next one begins."""
+    request = billing_service_pb2.ListStepCapturesRequest(
+        run_ids=[str(run_id) for run_id in run_ids], page_size=1000, page_token=page_token
+    )
+    answer = billing_service_pb2.ListStepCapturesResponse
+    return Call("billing", _BILLING + "ListStepCaptures", request, answer, _booked, LONG_S)
+
+
+def purge_answers(service: str, limit: int) -> Call[int]:
+    """Have a service forget old answers; the answer is how many."""
+    request = upkeep_service_pb2.PurgeAnswersRequest(limit=limit)
+    path, answer = "/igny8.common.v1.UpkeepService/PurgeAnswers", upkeep_service_pb2.PurgeAnswersResponse
+    return Call(service, path, request, answer, lambda response: int(response.purged), LONG_S)
+
+
 def resolve_site(account_id: UUID, site_id: UUID | None, *, even_inactive: bool = False) -> Call[ResolvedSite]:
     """Ask identity whether account and site are active, what a passport says of the site, and whose time it keeps.
 
@@ -407,3 +446,15 @@ def _site(response: identity_service_pb2.ResolveSiteResponse) -> ResolvedSite:
 
 def _nothing(_: object) -> None:
     return None
+
+
+def _same(response: T) -> T:
+    return response
+
+
+def _booked(response: billing_service_pb2.ListStepCapturesResponse) -> tuple[Sequence[Booked], str]:
+    page = [
+        Booked(UUID(row.run_id), UUID(row.step_id), row.captured_credits, row.open_holds, row.held_credits)
+        for row in response.step_captures
+    ]
+    return page, response.next_page_token

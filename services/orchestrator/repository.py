@@ -19,10 +19,20 @@ from chassis.tenancy import table_of
 from chassis.work import Item
 from services.orchestrator.domain.estimates import Past
 from services.orchestrator.domain.stages import ACTIVE, PLAN_STAGE
-from services.orchestrator.models import ASIDE, AutomationConfig, Run, RunEvent, RunQuote, RunStage, Step
+from services.orchestrator.models import (
+    ASIDE,
+    AutomationConfig,
+    MaintenanceTask,
+    Run,
+    RunEvent,
+    RunQuote,
+    RunStage,
+    Step,
+)
 
 run, stage, step = table_of(Run), table_of(RunStage), table_of(Step)
 event, quote, config = table_of(RunEvent), table_of(RunQuote), table_of(AutomationConfig)
+task = table_of(MaintenanceTask)
 PACE_OVER = 100  # ends
 PAST_STAGES = 10
 
@@ -345,6 +355,17 @@ def set_account_zone(tx: Transaction, row_id: UUID, zone: str, next_run_time: da
 
 def _stamps() -> dict[str, Any]:
     return {"revision": config.c.revision + 1, "update_time": sa.func.now()}
+
+
+def read_maintenance_tasks(connection: sa.Connection) -> Sequence[sa.Row[Any]]:
+    """Return the platform's periodic work by name."""
+    return connection.execute(sa.select(task).order_by(task.c.name)).all()
+
+
+def hasten_maintenance_task(connection: sa.Connection, name: str) -> sa.Row[Any] | None:
+    """Make a periodic work due now; None when there is none of that name."""
+    now = sa.update(task).where(task.c.name == name).values(next_time=sa.func.clock_timestamp())
+    return connection.execute(now.returning(task)).one_or_none()
 
 
 def read_past(tx: Transaction, site_id: UUID, functions: Sequence[str]) -> dict[str, Past]:

@@ -57,10 +57,12 @@ class Up:
         return code, time.monotonic() - began
 
 
+def command(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=60, check=False)
+
+
 def doctor(data: Path) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [*COMMAND, "doctor", "--data", str(data)], capture_output=True, text=True, timeout=60, check=False
-    )
+    return command("doctor", "--data", str(data))
 
 
 def left_behind(data: Path) -> list[str]:
@@ -91,6 +93,10 @@ def test_comes_up_whole_is_refused_a_second_time_and_leaves_nothing_when_killed(
         assert str(state["api_url"]).startswith(f"http://{HOST}:")
         examined = doctor(data)
         assert examined.returncode == 0, examined.stdout
+        compared = command("admin", "reconcile", "--data", str(data))
+        assert (compared.returncode, "Nothing differs." in compared.stdout) == (0, True), (
+            compared.stdout + compared.stderr
+        )
         assert memory(up.process.pid).total < MEMORY_MOST
 
         second = subprocess.run(

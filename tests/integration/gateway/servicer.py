@@ -190,6 +190,10 @@ class Orchestrator(orchestrator_service_pb2_grpc.OrchestratorServiceServicer):
         self.refuse: Fault | None = None
         self.outages = 0
 
+    def ListMaintenanceTasks(self, request: Any, context: grpc.ServicerContext) -> Any:
+        self.calls.note("ListMaintenanceTasks", request)
+        return orchestrator_service_pb2.ListMaintenanceTasksResponse()
+
     def StartRun(self, request: Any, context: grpc.ServicerContext) -> Any:
         self.calls.note("StartRun", request)
         if self.outages:

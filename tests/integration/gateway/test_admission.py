@@ -83,6 +83,12 @@ class TestScopes:
         _, passport = house.identity.calls.last("ListSites")
         assert (passport.account_id, passport.actor_kind) == (house.world.account_id, "operator")
 
+    def test_an_operator_looks_after_the_platform_without_naming_an_account(self, house: House, owner: Client) -> None:
+        assert house.client("staff")("GET", "/v1/maintenance-tasks").json() == {"maintenance_tasks": []}
+        _, passport = house.orchestrator.calls.last("ListMaintenanceTasks")
+        assert (passport.account_id, passport.site, passport.actor_kind) == (None, None, "operator")
+        refused(owner("GET", "/v1/maintenance-tasks"), 403, "PERMISSION_DENIED")
+
     def test_nobody_else_does(self, house: House, owner: Client) -> None:
         acting = {"X-Igny8-Account": str(house.world.other_account_id)}
         refused(owner("GET", "/v1/sites", headers=acting), 403, "PERMISSION_DENIED")
