@@ -105,6 +105,11 @@ def _applied_steps(op: Any) -> None:
     )
 
 
+def fence_steps(op: Any) -> None:
+    """Add what tells a late worker of a step from the one that took it over."""
+    op.add_column("applied_step", sa.Column("fence", sa.BigInteger(), server_default=sa.text("0"), nullable=False))
+
+
 def _id(name: str) -> sa.Column[Any]:
     return sa.Column(name, sa.Uuid(), nullable=False)
 

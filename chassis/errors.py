@@ -146,6 +146,12 @@ class Aborted(Fault):
     kind, reason = Kind.ABORTED, "ETAG_MISMATCH"
 
 
+class StepTakenOver(Aborted):
+    """A later worker of the same step was here first; nothing is done for the one that is late."""
+
+    reason = "STEP_TAKEN_OVER"
+
+
 class RequestIdReused(Fault):
     """The request id was used with another body."""
 

@@ -14,8 +14,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
 from chassis import tenancy
-from chassis.database import Transaction
-from chassis.errors import FailedPrecondition
+from chassis.database import Database, Transaction
+from chassis.errors import FailedPrecondition, StepTakenOver
 from chassis.tenancy import Operations, Tenant
 
 
@@ -55,6 +55,7 @@ class Work:
         run_id: its run, None while it is only prepared.
         subject_id: the row it works on.
         options: the run's options for this function: {"ideas_per_cluster": 3}.
+        fence: how often the step was claimed when its worker claimed it: of two workers the later has the greater.
     """
 
     tenant: Tenant
@@ -62,6 +63,7 @@ class Work:
     subject_id: UUID
     options: Mapping[str, Any]
     run_id: UUID | None = None
+    fence: int = 0
 
 
 class JobKind(enum.Enum):
@@ -155,17 +157,18 @@ class Function(Protocol):
         """Return what it could be run on; of `subject_ids` only when there are any, at most `limit` items."""
 
     def prepare(self, work: Work) -> Job:
-        """Return the model call of one item. A function without a model raises FailedPrecondition."""
+        """Return the model call of one item; one that changes something admits its worker first. A function without a
+        model raises FailedPrecondition."""
 
     def apply(self, work: Work, answer: Answer | None) -> Applied:
         """Do the work or store the answer, once a step. Raises UnusableAnswer when nothing was stored."""
 
     def abandon(self, work: Work, error: str, *, failed: bool) -> None:
-        """Let go of an item whose step will never be applied."""
+        """Let go of an item whose step will never be applied, not even by a worker that is late: see `admit`."""
 
 
 def add_table(metadata: sa.MetaData) -> None:
-    """Declare the record of applied steps in a service's metadata."""
+    """Declare the record of steps, with what those did that were applied, in a service's metadata."""
     sa.Table(
         "applied_step",
         metadata,
@@ -175,6 +178,7 @@ def add_table(metadata: sa.MetaData) -> None:
         sa.Column("function", sa.Text, nullable=False),
         sa.Column("result", JSONB),
         sa.Column("create_time", sa.DateTime(timezone=True), server_default=sa.func.now(), nullable=False),
+        sa.Column("fence", sa.BigInteger, server_default="0", nullable=False),
         sa.ForeignKeyConstraint(["account_id", "site_id"], ["site_ref.account_id", "site_ref.site_id"]),
     )
 
@@ -188,8 +192,11 @@ def apply_once(transaction: Transaction, function: str, work: Work, do: Callable
     """Apply a step in this transaction unless it was applied before; then return what was stored.
 
     A second caller waits on the row until the first has committed or gone.
+
+    Raises:
+        StepTakenOver: a later worker of the step was here.
     """
-    stored = applied(transaction, work, lock=(function,))
+    stored = admit(transaction, function, work)
     if stored is not None:
         return stored
     result = do()
@@ -197,34 +204,77 @@ def apply_once(transaction: Transaction, function: str, work: Work, do: Callable
     return result
 
 
-def applied(transaction: Transaction, work: Work, *, lock: tuple[str] | None = None) -> Applied | None:
-    """Return what a step did when it was applied before, or None. With `lock`, claims the step for this transaction."""
-    key = {"account": work.tenant.account_id, "id": work.step_id}
-    if lock is not None:
-        claim = key | {"site": work.tenant.site_id, "function": lock[0]}
-        if transaction.one(_CLAIM, claim) is not None:
-            return None
-    row = transaction.one(_READ, key)
-    if row is None or row.result is None:
-        return None
-    result = row.result
+def admit(transaction: Transaction, function: str, work: Work) -> Applied | None:
+    """Let the worker of a step in, unless a later one was let in before; nobody else comes in until this transaction
+    has ended.
+
+    A worker that was frozen for longer than its lease does not know it, and the orchestrator's fence does not stop a
+    call that is under way: so every call that changes something says which claim of the step it belongs to.
+
+    Returns:
+        What the step did when it was applied before, whoever asks; else None.
+
+    Raises:
+        StepTakenOver: a later worker of the step was here.
+    """
+    row = transaction.one(
+        _ADMIT,
+        {
+            **_key(work),
+            "site": work.tenant.site_id,
+            "function": function,
+            "fence": work.fence,
+        },
+    )
+    if row is not None:
+        return None if row.result is None else _stored(row.result)
+    done = applied(transaction, work)
+    if done is None:
+        raise StepTakenOver(f"The step {work.step_id} was taken over by another worker.")
+    return done
+
+
+def applied(transaction: Transaction, work: Work) -> Applied | None:
+    """Return what a step did when it was applied before, or None."""
+    row = transaction.one(_READ, _key(work))
+    return None if row is None or row.result is None else _stored(row.result)
+
+
+def _key(work: Work) -> dict[str, Any]:
+    return {"account": work.tenant.account_id, "id": work.step_id}
+
+
+def _stored(result: Mapping[str, Any]) -> Applied:
     return Applied(result["actual_quantity"], [Made(**m) for m in result["made"]], result["notes"])
 
 
 class WithoutModel:
-    """A function that needs no model, no preparation, and nothing when its step is given up."""
+    """A function that needs no model and no preparation, and marks nothing as busy.
+
+    Args:
+        database: of its service.
+        name: the function's.
+    """
+
+    def __init__(self, database: Database, name: str) -> None:
+        self._database, self._name = database, name
 
     def prepare(self, work: Work) -> Job:
         """Refuse: there is no model call to prepare."""
         raise FailedPrecondition(f"Step {work.step_id} needs no model.")
 
-    def abandon(self, work: Work, error: str, *, failed: bool) -> None:
-        """Do nothing: the item was never marked as busy."""
+    def abandon(self, work: Work, error: str, *, failed: bool) -> None:  # noqa: ARG002 - nobody is told
+        """Note that it was given up, so that a worker that is late does not apply it."""
+        with self._database.transaction(work.tenant) as transaction:
+            admit(transaction, self._name, work)
 
 
-_CLAIM = sa.text(
-    "INSERT INTO applied_step (account_id, id, site_id, function) VALUES (:account, :id, :site, :function)"
-    " ON CONFLICT DO NOTHING RETURNING 1"
+# The site is compared before the policies are: they would make an error of another site's step.
+_ADMIT = sa.text(
+    "INSERT INTO applied_step (account_id, id, site_id, function, fence)"
+    " VALUES (:account, :id, :site, :function, :fence)"
+    " ON CONFLICT (account_id, id) DO UPDATE SET fence = excluded.fence"
+    " WHERE applied_step.fence <= excluded.fence AND applied_step.site_id = excluded.site_id RETURNING result"
 )
 _STORE = sa.text("UPDATE applied_step SET result = :result WHERE account_id = :account AND id = :id").bindparams(
     sa.bindparam("result", type_=JSONB)

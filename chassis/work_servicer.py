@@ -180,6 +180,7 @@ def _work(request: Any) -> Work:
         subject_id=require_id("subject_id", request.subject_id),
         options=_object(getattr(request, "options_json", "")),
         run_id=parse_id(getattr(request, "run_id", "")),
+        fence=request.fence,
     )
 
 

@@ -43,6 +43,29 @@ class Call(Generic[T]):
 
 
 @dataclass(frozen=True)
+class StepWork:
+    """One step's work, as its owner is told.
+
+    Args:
+        owner: the service that does it.
+        function: what is done.
+        step_id: which step.
+        fence: which claim of it: an owner that has heard of a later one refuses.
+        run_id: whose it is.
+        subject_id: the row it works on.
+        options: the run's options for the function.
+    """
+
+    owner: str
+    function: str
+    step_id: UUID
+    fence: int
+    run_id: UUID
+    subject_id: UUID
+    options: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class QuoteLine:
     """Work to be priced."""
 
@@ -120,46 +143,45 @@ def select_work(
     )
 
 
-def prepare_work(
-    owner: str, step_id: UUID, function: str, subject_id: UUID, options: Mapping[str, Any]
-) -> Call[dict[str, Any]]:
+def prepare_work(work: StepWork) -> Call[dict[str, Any]]:
     """Ask an owner for the model call of one item."""
     request = functions_service_pb2.PrepareWorkRequest(
-        step_id=str(step_id), function=function, subject_id=str(subject_id), options_json=json.dumps(options)
+        step_id=str(work.step_id),
+        fence=work.fence,
+        function=work.function,
+        subject_id=str(work.subject_id),
+        options_json=json.dumps(work.options),
     )
     answer = functions_service_pb2.PrepareWorkResponse
-    return Call(owner, _FUNCTIONS + "PrepareWork", request, answer, lambda response: _to_json(response.job))
+    return Call(work.owner, _FUNCTIONS + "PrepareWork", request, answer, lambda response: _to_json(response.job))
 
 
-def apply_work(
-    owner: str,
-    step_id: UUID,
-    run_id: UUID,
-    function: str,
-    subject_id: UUID,
-    options: Mapping[str, Any],
-    answer: Mapping[str, Any] | None,
-    deadline_s: float,
-) -> Call[dict[str, Any]]:
+def apply_work(work: StepWork, answer: Mapping[str, Any] | None, deadline_s: float) -> Call[dict[str, Any]]:
     """Have an owner do a step's work, or store its answer."""
     request = functions_service_pb2.ApplyWorkRequest(
-        step_id=str(step_id),
-        run_id=str(run_id),
-        function=function,
-        subject_id=str(subject_id),
-        options_json=json.dumps(options),
+        step_id=str(work.step_id),
+        fence=work.fence,
+        run_id=str(work.run_id),
+        function=work.function,
+        subject_id=str(work.subject_id),
+        options_json=json.dumps(work.options),
         answer=None if answer is None else json_format.ParseDict(dict(answer), functions_pb2.AiAnswer()),
     )
     response = functions_service_pb2.ApplyWorkResponse
-    return Call(owner, _FUNCTIONS + "ApplyWork", request, response, _applied, deadline_s)
+    return Call(work.owner, _FUNCTIONS + "ApplyWork", request, response, _applied, deadline_s)
 
 
-def abandon_work(owner: str, step_id: UUID, function: str, subject_id: UUID, error: str, *, failed: bool) -> Call[None]:
+def abandon_work(work: StepWork, error: str, *, failed: bool) -> Call[None]:
     """Tell an owner that a step will never be applied."""
     request = functions_service_pb2.AbandonWorkRequest(
-        step_id=str(step_id), function=function, subject_id=str(subject_id), error=error, failed=failed
+        step_id=str(work.step_id),
+        fence=work.fence,
+        function=work.function,
+        subject_id=str(work.subject_id),
+        error=error,
+        failed=failed,
     )
-    return Call(owner, _FUNCTIONS + "AbandonWork", request, functions_service_pb2.AbandonWorkResponse, _nothing)
+    return Call(work.owner, _FUNCTIONS + "AbandonWork", request, functions_service_pb2.AbandonWorkResponse, _nothing)
 
 
 def ask_model(kind: str, request_id: str, job: Mapping[str, Any]) -> Call[dict[str, Any]]:

@@ -11,7 +11,7 @@ from chassis.errors import Fault
 from chassis.html import HtmlTooLong
 from chassis.objects import ObjectMissing, ObjectStore
 from chassis.tenancy import Tenant
-from chassis.work import Answer, Applied, Item, Made, Selection, WithoutModel, Work, applied, apply_once
+from chassis.work import Answer, Applied, Item, Made, Selection, WithoutModel, Work, admit, apply_once
 from services.integration import domain, repository
 from services.integration.adapters.base import (
     ContentRefused,
@@ -104,11 +104,12 @@ class PublishContent(WithoutModel):
             NoDestination: nothing is connected.
             DestinationUnavailable: at least one destination may take it later; the others were tried too.
             PublishingRefused: at least one refused it for good; the others were tried too.
+            StepTakenOver: a later worker of the step was here.
             Fault: as the writer raised it (NOT_FOUND, NOT_APPROVED).
         """
         del answer
         with self.database.transaction(work.tenant) as transaction:
-            stored = applied(transaction, work)
+            stored = admit(transaction, FUNCTION, work)
             targets = repository.active_connections(transaction)
         if stored is not None:
             return stored
@@ -128,6 +129,7 @@ class PublishContent(WithoutModel):
         """Mark what was being sent as failed; what is at a destination stays there."""
         del failed
         with self.database.transaction(work.tenant) as transaction:
+            admit(transaction, FUNCTION, work)
             repository.give_up(transaction, work.subject_id, error or "The publishing was cancelled.")
 
     def _open(self, tenant: Tenant, targets: list[UUID]) -> Iterator[list[Candidate]]:

@@ -26,7 +26,7 @@ from chassis.database import Database
 from chassis.errors import Fault, Internal
 from chassis.passport import Passport, SiteClaim
 from services.orchestrator import clients
-from services.orchestrator.clients import AsyncPeers, DayLimit
+from services.orchestrator.clients import AsyncPeers, DayLimit, StepWork
 from services.orchestrator.domain.failures import (
     FORWARD,
     HOLD_THROUGH_S,
@@ -109,8 +109,7 @@ class Carrier:
         self._check(held)
         new: dict[str, Any] = {}
         if function.model and held.job is None:
-            call = clients.prepare_work(function.owner, held.id, function.name, held.subject_id, held.options)
-            job = await self.peers.send(call, passport)
+            job = await self.peers.send(clients.prepare_work(_work(held, function)), passport)
             limit = int(job.get("limit_quantity", held.limit_quantity))
             new = {"job": job, "limit_quantity": limit, "failures": 0}
         if function.operation:
@@ -143,16 +142,7 @@ class Carrier:
         return DayLimit(held.daily_credits, midnight_before(self.clock.now(), zone_or_utc(held.time_zone)))
 
     async def _apply(self, held: Held, function: Function, passport: Passport) -> None:
-        call = clients.apply_work(
-            function.owner,
-            held.id,
-            held.key.run_id,
-            function.name,
-            held.subject_id,
-            held.options,
-            held.answer,
-            function.deadline_s,
-        )
+        call = clients.apply_work(_work(held, function), held.answer, function.deadline_s)
         try:
             held.applied = await self.peers.send(call, passport)
         except Fault as fault:
@@ -235,10 +225,12 @@ class Carrier:
             log.warning("step %s keeps its hold while it waits: %s", held.id, fault.message)
 
     async def _abandon(self, held: Held, error: str, *, failed: bool) -> None:
+        """Tell the owner that nothing comes. One that prepared nothing need not know, unless it refused: the refused
+        call of a worker before us may still be under way, and must not be taken when the cause is gone."""
         function = FUNCTIONS.get(held.function)
-        if function is None or not function.model:
+        if function is None or not (function.model or failed):
             return
-        call = clients.abandon_work(function.owner, held.id, function.name, held.subject_id, error, failed=failed)
+        call = clients.abandon_work(_work(held, function), error, failed=failed)
         try:
             await self.peers.send(call, await self._passport(held, even_inactive=True))
         except Fault as fault:
@@ -293,3 +285,7 @@ class Carrier:
     def _check(self, held: Held) -> None:
         if held.run_status != "running":
             raise _LetGo
+
+
+def _work(held: Held, function: Function) -> StepWork:
+    return StepWork(function.owner, function.name, held.id, held.fence, held.key.run_id, held.subject_id, held.options)

@@ -115,9 +115,14 @@ def _error(fault: Fault) -> dict[str, Any]:
 
 
 def pause_run(database: Database, held: Held, reason: str, message: str, resume_time: datetime | None) -> None:
-    """Pause the run of a step that found no budget, until a time if one is given. The caller lays the step down."""
+    """Pause the run of a step that found no budget, until a time if one is given. The caller lays the step down.
+
+    Raises:
+        LeaseLost: another worker has it, and may have found one.
+    """
     with database.untenanted() as connection:
         lock_run(connection, held)
+        write(connection, held)
         where = (*_this_run(held), run.c.status == "running")
         values = {
             "status": "paused",

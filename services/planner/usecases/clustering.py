@@ -31,7 +31,8 @@ class ClusterKeywords(WithoutModel):
     """
 
     def __init__(self, database: Database, clusterer: Clusterer) -> None:
-        self._database, self._clusterer = database, clusterer
+        super().__init__(database, NAME)
+        self._clusterer = clusterer
 
     def select(self, tenant: Tenant, subject_ids: Sequence[UUID], limit: int, options: Mapping[str, Any]) -> Selection:
         """Return the sectors that have enough keywords; quantities are keywords."""

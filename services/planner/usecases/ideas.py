@@ -9,7 +9,7 @@ from sqlalchemy import Row
 from chassis.database import Database, Transaction
 from chassis.errors import FailedPrecondition, InvalidArgument, NotFound, UnusableAnswer
 from chassis.tenancy import Tenant
-from chassis.work import Answer, Applied, Item, Job, JobKind, Made, Selection, Work, apply_once
+from chassis.work import Answer, Applied, Item, Job, JobKind, Made, Selection, Work, admit, apply_once
 from services.planner.ideas import ANSWER_SCHEMA, IDEAS_MAX, IDEAS_MIN, NotAnAnswer, Reading, read_answer
 from services.planner.repository import ideas
 from services.planner.repository.ideas import ClusterKeyword, Origin
@@ -78,8 +78,10 @@ class GenerateIdeas:
         with self._database.transaction(work.tenant) as transaction:
             return apply_once(transaction, NAME, work, lambda: _apply(transaction, work, answer))
 
-    def abandon(self, work: Work, error: str, *, failed: bool) -> None:
-        """Do nothing: a cluster keeps waiting, and was never marked as busy."""
+    def abandon(self, work: Work, error: str, *, failed: bool) -> None:  # noqa: ARG002 - nobody is told
+        """Note that it was given up; a cluster keeps waiting, and was never marked as busy."""
+        with self._database.transaction(work.tenant) as transaction:
+            admit(transaction, NAME, work)
 
 
 def _apply(transaction: Transaction, work: Work, answer: Answer) -> Applied:

@@ -12,7 +12,7 @@ from chassis.ids import require_id
 from chassis.objects import ObjectMissing, ObjectStore
 from chassis.passport import SectorClaim
 from chassis.tenancy import Tenant
-from chassis.work import Answer, Applied, Item, Made, Selection, WithoutModel, Work, applied, apply_once
+from chassis.work import Answer, Applied, Item, Made, Selection, WithoutModel, Work, admit, apply_once
 from services.planner.errors import FileRefused, PlanLimit, UploadMissing
 from services.planner.imports import (
     ImportReport,
@@ -57,7 +57,8 @@ class ImportKeywords(WithoutModel):
     """
 
     def __init__(self, database: Database, objects: ObjectStore, file_limits: Limits | None = None) -> None:
-        self._database, self._objects, self._file_limits = database, objects, file_limits or Limits()
+        super().__init__(database, NAME)
+        self._objects, self._file_limits = objects, file_limits or Limits()
 
     def select(self, tenant: Tenant, subject_ids: Sequence[UUID], limit: int, options: Mapping[str, Any]) -> Selection:
         """Return the imports that were asked for: one file is one item, and it exists only once it is applied."""
@@ -76,10 +77,11 @@ class ImportKeywords(WithoutModel):
             FileRefused: the file as a whole cannot be read; the import's row says why.
             PlanLimit: the plan allows no more keywords; the same.
             UploadMissing: the upload is gone; the same.
+            StepTakenOver: a later worker of the step was here.
         """
         upload = _upload(work.tenant, work.options)
         with self._database.transaction(work.tenant) as transaction:
-            done = applied(transaction, work)
+            done = admit(transaction, NAME, work)
             if done is not None:
                 return done
             imports.begin(transaction, work.subject_id, upload.sector.id, upload.filename, work.step_id)
@@ -94,6 +96,7 @@ class ImportKeywords(WithoutModel):
     def abandon(self, work: Work, error: str, *, failed: bool) -> None:  # noqa: ARG002 - either way it ends here
         """Say on the import's row that it will not go on."""
         with self._database.transaction(work.tenant) as transaction:
+            admit(transaction, NAME, work)
             imports.fail(transaction, work.subject_id, error or "The import was cancelled.")
 
     def inspect(self, tenant: Tenant, object_key: str) -> str:

@@ -25,7 +25,7 @@ class ApproveContent(WithoutModel):
     """
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        super().__init__(database, NAME)
 
     def select(self, tenant: Tenant, subject_ids: Sequence[UUID], limit: int, options: Mapping[str, Any]) -> Selection:
         """Return contents that the run can move on, oldest first: those that wait for no picture."""

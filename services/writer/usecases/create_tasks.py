@@ -27,7 +27,8 @@ class CreateTasks(WithoutModel):
     """
 
     def __init__(self, database: Database, planner: Planner) -> None:
-        self._database, self._planner = database, planner
+        super().__init__(database, NAME)
+        self._planner = planner
 
     def select(self, tenant: Tenant, subject_ids: Sequence[UUID], limit: int, options: Mapping[str, Any]) -> Selection:  # noqa: ARG002 - no option bears on it
         """Return new ideas without a task, most important first.

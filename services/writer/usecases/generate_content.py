@@ -11,7 +11,7 @@ from chassis.errors import FailedPrecondition, InvalidArgument, NotFound
 from chassis.html import slugify
 from chassis.ids import new_id
 from chassis.tenancy import Tenant
-from chassis.work import Answer, Applied, Item, Job, JobKind, Made, Selection, Work, apply_once
+from chassis.work import Answer, Applied, Item, Job, JobKind, Made, Selection, Work, admit, apply_once
 from services.writer.domain import answers, quantities
 from services.writer.domain.terms import cluster_role
 from services.writer.repository import contents, tasks, terms
@@ -45,8 +45,10 @@ class GenerateContent:
         Raises:
             NotFound: there is no such task.
             FailedPrecondition: it is written or disabled.
+            StepTakenOver: a later worker of the step was here.
         """
         with self._database.transaction(work.tenant) as transaction:
+            admit(transaction, NAME, work)
             row = _task(transaction, work.subject_id)
             if row.disabled:
                 raise FailedPrecondition(f"The task {row.id} is disabled; enable it to have it written.")
@@ -78,6 +80,7 @@ class GenerateContent:
         """Mark the task as failed with the error, or put it back into the queue; one that is written stays so."""
         values = {"status": "failed", "error": error} if failed else {"status": "queued", "step_id": None}
         with self._database.transaction(work.tenant) as transaction:
+            admit(transaction, NAME, work)
             tasks.let_go(transaction, work.subject_id, work.step_id, values)
 
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from chassis.database import Database, Transaction
 from chassis.errors import FailedPrecondition, InvalidArgument, NotFound, UnusableAnswer
 from chassis.tenancy import Tenant
-from chassis.work import Answer, Applied, ImageSpec, Item, Job, JobKind, Made, Selection, Work, apply_once
+from chassis.work import Answer, Applied, ImageSpec, Item, Job, JobKind, Made, Selection, Work, admit, apply_once
 from services.writer.domain.quantities import image_size
 from services.writer.repository import contents, images
 
@@ -38,8 +38,10 @@ class GenerateImage:
         Raises:
             NotFound: there is no such picture.
             FailedPrecondition: it is made.
+            StepTakenOver: a later worker of the step was here.
         """
         with self._database.transaction(work.tenant) as transaction:
+            admit(transaction, NAME, work)
             row = _image(transaction, work.subject_id)
             if row.status == "failed":
                 images.change(transaction, row.id, {"status": "pending", "error": ""})
@@ -68,8 +70,9 @@ class GenerateImage:
 
     def abandon(self, work: Work, error: str, *, failed: bool) -> None:
         """Mark the picture as failed with the error; one that is made stays so, one that was cancelled still waits."""
-        if failed:
-            with self._database.transaction(work.tenant) as transaction:
+        with self._database.transaction(work.tenant) as transaction:
+            admit(transaction, NAME, work)
+            if failed:
                 images.give_up(transaction, work.subject_id, error)
 
 

@@ -10,7 +10,7 @@ from chassis.database import Database, Transaction
 from chassis.errors import FailedPrecondition, InvalidArgument, NotFound
 from chassis.ids import new_id
 from chassis.tenancy import Tenant
-from chassis.work import Answer, Applied, Item, Job, JobKind, Made, Selection, Work, apply_once
+from chassis.work import Answer, Applied, Item, Job, JobKind, Made, Selection, Work, admit, apply_once
 from services.writer import html as markup
 from services.writer.domain import answers, quantities, states
 from services.writer.repository import contents, images
@@ -77,8 +77,10 @@ class GenerateImagePrompts:
         with self._database.transaction(work.tenant) as transaction:
             return apply_once(transaction, NAME, work, lambda: _store(transaction, work, answer))
 
-    def abandon(self, work: Work, error: str, *, failed: bool) -> None:
-        """Do nothing: preparing changed nothing, and the content is still without pictures."""
+    def abandon(self, work: Work, error: str, *, failed: bool) -> None:  # noqa: ARG002 - nobody is told
+        """Note that it was given up; preparing changed nothing, and the content is still without pictures."""
+        with self._database.transaction(work.tenant) as transaction:
+            admit(transaction, NAME, work)
 
 
 def _wanted(work: Work) -> int:

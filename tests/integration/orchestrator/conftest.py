@@ -108,8 +108,8 @@ def house(databases: TemplateDatabases, tmp_path_factory: pytest.TempPathFactory
 _numbers = iter(range(1, 10_000))
 
 
-def new_owner(house: House, *, credits: int = 2000) -> Owner:
-    """Sign somebody up, with a site and some credits."""
+def new_owner(house: House, *, credits: int = 2000, sectors: int = 1) -> Owner:
+    """Sign somebody up, with a site of so many sectors and some credits."""
     number = next(_numbers)
     request = identity_service_pb2.SignUpRequest(
         email=f"owner{number}@example.com", password="correct horse battery", account_name="Coffee"
@@ -119,7 +119,8 @@ def new_owner(house: House, *, credits: int = 2000) -> Owner:
     account_id = UUID(signed.account.id)
     house.relay()
     account = engine(account_id)
-    made = house.call(_IDENTITY + "CreateSite", _site_request(house, account, number), identity_pb2.Site, account)
+    wanted = _site_request(house, account, number, sectors)
+    made = house.call(_IDENTITY + "CreateSite", wanted, identity_pb2.Site, account)
     owner = Owner(house, engine(account_id, _claims(house, account_id, made.id)))
     if credits:
         owner.grant(credits, f"test:{number}")
@@ -131,7 +132,7 @@ def owner(house: House) -> Owner:
     return new_owner(house)
 
 
-def _site_request(house: House, account: Passport, number: int) -> identity_service_pb2.CreateSiteRequest:
+def _site_request(house: House, account: Passport, number: int, sectors: int) -> identity_service_pb2.CreateSiteRequest:
     industries = house.call(
         _IDENTITY + "ListIndustries",
         identity_service_pb2.ListIndustriesRequest(page_size=1),
@@ -139,14 +140,15 @@ def _site_request(house: House, account: Passport, number: int) -> identity_serv
         account,
     )
     industry = industries.industries[0].id
-    sectors = house.call(
+    found = house.call(
         _IDENTITY + "ListIndustrySectors",
-        identity_service_pb2.ListIndustrySectorsRequest(page_size=1, filter=f'industry_id = "{industry}"'),
+        identity_service_pb2.ListIndustrySectorsRequest(page_size=sectors, filter=f'industry_id = "{industry}"'),
         identity_service_pb2.ListIndustrySectorsResponse,
         account,
     )
     site = identity_pb2.Site(name="Coffee", domain=f"coffee{number}.example", industry_id=industry)
-    return identity_service_pb2.CreateSiteRequest(site=site, industry_sector_ids=[sectors.industry_sectors[0].id])
+    chosen = [sector.id for sector in found.industry_sectors]
+    return identity_service_pb2.CreateSiteRequest(site=site, industry_sector_ids=chosen)
 
 
 def _claims(house: House, account_id: UUID, site_id: str) -> SiteClaim:

@@ -2,10 +2,11 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 import sqlalchemy as sa
 
@@ -82,11 +83,15 @@ def sweeping(house: House) -> Iterator[Database]:
         database.close()
 
 
-def make_due(house: House) -> None:
-    """Let every lease and every wait end now; steps of paused runs stay where they are."""
+_MAKE_DUE = sa.text(
+    "UPDATE step SET due = now() WHERE status IN ('ready', 'running') AND due < :aside AND (:all OR id = ANY(:steps))"
+)
+
+
+def make_due(house: House, steps: Sequence[UUID] | None = None) -> None:
+    """Let every lease and every wait end now, or those of some steps; steps of paused runs stay where they are."""
     with sweeping(house) as database, database.untenanted() as connection:
-        statement = "UPDATE step SET due = now() WHERE status IN ('ready', 'running') AND due < :aside"
-        connection.execute(sa.text(statement), {"aside": ASIDE})
+        connection.execute(_MAKE_DUE, {"aside": ASIDE, "all": steps is None, "steps": list(steps or [])})
 
 
 def failing(fault: Exception) -> Act:

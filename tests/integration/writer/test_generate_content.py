@@ -2,13 +2,14 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from threading import Barrier
 from uuid import UUID
 
 import pytest
 
 from chassis.database import Database
-from chassis.errors import FailedPrecondition, Fault, InvalidArgument, NotFound, UnusableAnswer
+from chassis.errors import FailedPrecondition, Fault, InvalidArgument, NotFound, StepTakenOver, UnusableAnswer
 from chassis.ids import new_id
 from chassis.tenancy import Tenant
 from chassis.work import Answer, JobKind
@@ -217,8 +218,9 @@ class TestApply:
         with pytest.raises(UnusableAnswer, match=says) as failed:
             function.apply(step, answer)
         assert failed.value.reason == "UNUSABLE_ANSWER"
-        for table in ("content", "taxonomy_term", "provenance", "outbox", "applied_step"):
+        for table in ("content", "taxonomy_term", "provenance", "outbox"):
             assert rows(database, tenant, table) == []
+        assert [step["result"] for step in rows(database, tenant, "applied_step")] == [None]
         assert function.apply(step, article()).actual_quantity > 50
 
     def test_without_an_answer_it_says_what_is_missing(
@@ -265,6 +267,33 @@ class TestAbandon:
         function.prepare(late)
         function.abandon(early, "Lost.", failed=True)
         assert row(database, tenant, "task", task_id)["status"] == "running"
+
+
+class TestTakenOver:
+    @pytest.mark.parametrize("failed", [True, False])
+    def test_a_worker_that_is_late_changes_nothing(
+        self, function: GenerateContent, database: Database, tenant: Tenant, failed: bool
+    ) -> None:
+        late = work(tenant, given.task(database, tenant))
+        function.prepare(late)
+        function.abandon(replace(late, fence=1), "", failed=False)  # by its successor, for the run was cancelled
+        calls = (
+            lambda: function.prepare(late),
+            lambda: function.apply(late, article()),
+            lambda: function.abandon(late, "Lost.", failed=failed),
+        )
+        for call in calls:
+            with pytest.raises(StepTakenOver, match="another worker"):
+                call()
+        assert row(database, tenant, "task", late.subject_id)["status"] == "queued"
+        assert rows(database, tenant, "content") == []
+
+    def test_it_hears_what_its_successor_stored(
+        self, function: GenerateContent, database: Database, tenant: Tenant
+    ) -> None:
+        late = work(tenant, given.task(database, tenant))
+        stored = function.apply(replace(late, fence=1), article())
+        assert function.apply(late, article(title="Another")).made == stored.made
 
 
 class TestTenancy:

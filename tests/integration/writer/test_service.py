@@ -297,7 +297,11 @@ class TestFunctions:
             functions_service_pb2.SelectWorkRequest(function="generate_content", limit=5, options_json="{}"),
         )
         assert [(item.subject_id, item.limit_quantity) for item in selected.items] == [(str(task_id), 600)]
-        step = {"step_id": str(new_id()), "function": "generate_content", "subject_id": str(task_id)}
+        step: dict[str, Any] = {
+            "step_id": str(new_id()),
+            "function": "generate_content",
+            "subject_id": str(task_id),
+        }
         job = caller.call(functions.PrepareWork, functions_service_pb2.PrepareWorkRequest(**step)).job
         assert (job.template, job.limit_quantity) == ("generate_content", 600)
         answer = functions_pb2.AiAnswer(
