@@ -20,7 +20,9 @@ from cli.api import Api, Json, Refused
 from cli.errors import DemoFailed
 from cli.follow import follow
 from cli.home import Home, write_json
-from cli.screen import RunProgress, quote_table, stage_name, stages_table
+from cli.progress import RunProgress
+from cli.screen import quote_table, stages_table
+from cli.words import stage_name
 
 EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "home_coffee_semrush.csv"
 INDUSTRY, SECTOR = "food-and-drink", "coffee-equipment"

@@ -22,4 +22,6 @@ OperatorKeyOption = Annotated[
 SiteOption = Annotated[
     str, typer.Option("--site", envvar="IGNY8_SITE", help="The site's id; not needed with one site.", metavar="SITE")
 ]
-RunArgument = Annotated[str, typer.Argument(help="The run's id.", metavar="RUN")]
+RunArgument = Annotated[
+    str, typer.Argument(help="The run's name or id; not needed where only one can be meant.", metavar="RUN")
+]

@@ -1,15 +1,16 @@
 """The commands that talk to a gateway: what can be said on the command line; `work` does it."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from cli.options import ApiOption, DataOption, KeyOption, RunArgument, SiteOption
+from cli.plans import PlanOptions
+from cli.screen import say, wide_console
 
 PANEL = "Over REST"
-console = Console()
+console = wide_console()
 HERE = Path(".igny8")
 
 Stages = Annotated[str, typer.Option(help="Only these stages, for example 1,2; all by default.")]
@@ -18,6 +19,16 @@ Ideas = Annotated[int, typer.Option(help="Ideas a cluster, 3 to 7.")]
 MaxArticles = Annotated[int, typer.Option(help="At most so many articles are written; 0 for no cap.")]
 Images = Annotated[int, typer.Option(help="Pictures an article, 0 to 5.")]
 MaxCredits = Annotated[int, typer.Option(help="The run may not cost more; 0 for no cap of its own.")]
+Caps = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--cap", help="At most so many items of a stage, for example 6=20; once a stage.", metavar="STAGE=ITEMS"
+    ),
+]
+Function = Annotated[str, typer.Option(help="A single action, for example generate_content, instead of stages.")]
+Subjects = Annotated[str, typer.Option(help="What --function is done on, ids with commas; all that waits by default.")]
+Options = Annotated[str, typer.Option(help="What --function is told beside that, a JSON object.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask whether the quote is agreed to.")]
 Approve = Annotated[bool, typer.Option("--approve", help="Approve without a person.")]
 Publish = Annotated[bool, typer.Option("--publish", help="Publish what is approved.")]
 
@@ -44,6 +55,10 @@ def quote(  # noqa: PLR0913 - one parameter an option
     images: Images = 3,
     max_credits: MaxCredits = 0,
     *,
+    cap: Caps = None,
+    function: Function = "",
+    subjects: Subjects = "",
+    options: Options = "",
     approve: Approve = False,
     publish: Publish = False,
     data: DataOption = HERE,
@@ -54,13 +69,18 @@ def quote(  # noqa: PLR0913 - one parameter an option
     """Tell what a run would do and cost, without starting it."""
     from cli import connection, work  # noqa: PLC0415 - see import_
 
-    plan = plan_of(stages, max_clusters, ideas, max_articles, images, max_credits, approve=approve, publish=publish)
-    made = work.quote(connection.connect(data, api, key, site), plan, console)
-    console.print(f"Start it with `igny8 run --quote {made['id']}`.", highlight=False)
+    asked = PlanOptions(
+        stages, max_clusters, ideas, max_articles, images, max_credits, cap or (), approve, publish,
+        function, subjects, options,
+    )  # fmt: skip
+    made = work.quote(connection.connect(data, api, key, site), asked.plan(), console)
+    say(console, f"Start it with `igny8 run --quote {made['id']}`.")
 
 
 def run(  # noqa: PLR0913 - one parameter an option
-    follow: Annotated[str, typer.Option("--follow", help="Only watch a run that goes on.", metavar="RUN")] = "",
+    follow: Annotated[
+        str | None, typer.Option("--follow", help="Only watch a run: its name or id.", metavar="RUN")
+    ] = None,
     quote_id: Annotated[str, typer.Option("--quote", help="Start with this quote.", metavar="QUOTE")] = "",
     stages: Stages = "",
     max_clusters: MaxClusters = 0,
@@ -69,95 +89,148 @@ def run(  # noqa: PLR0913 - one parameter an option
     images: Images = 3,
     max_credits: MaxCredits = 0,
     *,
+    cap: Caps = None,
+    function: Function = "",
+    subjects: Subjects = "",
+    options: Options = "",
     approve: Approve = False,
     publish: Publish = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask whether the quote is agreed to.")] = False,
+    yes: Yes = False,
     data: DataOption = HERE,
     api: ApiOption = "",
     key: KeyOption = "",
     site: SiteOption = "",
 ) -> None:
-    """Quote a run, start it and show its progress; Ctrl-C leaves it going."""
-    from cli import connection, work  # noqa: PLC0415 - see import_
+    """Quote a run, start it and show its progress; Ctrl-C leaves it going.
 
+    With --function it is a single action: `igny8 run --function generate_content --subjects ID,ID`.
+    """
+    from cli import connection, runs, work  # noqa: PLC0415 - see import_
+
+    asked = PlanOptions(
+        stages, max_clusters, ideas, max_articles, images, max_credits, cap or (), approve, publish,
+        function, subjects, options,
+    )  # fmt: skip
     link = connection.connect(data, api, key, site)
-    if not follow:
-        plan = plan_of(stages, max_clusters, ideas, max_articles, images, max_credits, approve=approve, publish=publish)
-        started = work.start(link, plan, quote_id, console, lambda: yes or typer.confirm("Start it?"))
+    if follow is not None:
+        run_id = runs.find_run(link, follow, runs.ACTIVE)
+    else:
+        started = work.start(link, asked.plan(), quote_id, console, lambda: yes or typer.confirm("Start it?"))
         if started is None:
             return
-        follow = started["id"]
-    work.watch(link.api, follow, console)
+        run_id = started["id"]
+    work.watch(link.api, run_id, console, _agree)
 
 
 def status(data: DataOption = HERE, api: ApiOption = "", key: KeyOption = "", site: SiteOption = "") -> None:
     """Show credits, sites and their last runs."""
-    from cli import connection, work  # noqa: PLC0415 - see import_
+    from cli import connection, look  # noqa: PLC0415 - see import_
 
-    work.status(connection.connect(data, api, key, site), console)
-
-
-def pause(run: RunArgument, data: DataOption = HERE, api: ApiOption = "", key: KeyOption = "") -> None:
-    """Stop a run for now; what was made is kept and paid."""
-    _steer(run, "pause", {}, (data, api, key))
+    look.show_status(connection.connect(data, api, key, site), console)
 
 
-def resume(
-    run: RunArgument,
-    quote_id: Annotated[str, typer.Option("--quote", help="A new quote, when the old one is used up.")] = "",
+def list_runs(
+    status: Annotated[str, typer.Option(help="Only those that are: running, paused, completed, ...")] = "",
+    since: Annotated[str, typer.Option(help="Only those started since a day, for example 2026-11-22.")] = "",
+    count: Annotated[int, typer.Option(help="At most so many.", min=1, max=1000)] = 20,
     data: DataOption = HERE,
     api: ApiOption = "",
     key: KeyOption = "",
+    site: SiteOption = "",
 ) -> None:
-    """Go on with a paused run."""
-    _steer(run, "resume", {"quote_id": quote_id}, (data, api, key))
+    """List the runs of a site, the newest first."""
+    from cli import connection, look, plans  # noqa: PLC0415 - see import_
+
+    look.show_runs(connection.connect(data, api, key, site), plans.runs_filter(status, since), count, console)
 
 
-def cancel(run: RunArgument, data: DataOption = HERE, api: ApiOption = "", key: KeyOption = "") -> None:
-    """Stop a run for good; what was made is kept and paid."""
-    _steer(run, "cancel", {}, (data, api, key))
+def pipeline(data: DataOption = HERE, api: ApiOption = "", key: KeyOption = "", site: SiteOption = "") -> None:
+    """Show what each stage of a site has before it and behind it, and what is being worked on."""
+    from cli import connection, look  # noqa: PLC0415 - see import_
+
+    look.show_pipeline(connection.connect(data, api, key, site), console)
 
 
-def _steer(run_id: str, verb: str, body: dict[str, str], place: tuple[Path, str, str]) -> None:
-    from cli import connection  # noqa: PLC0415 - see import_
-
-    answer = connection.connect(*place, "").api.post(f"/v1/runs/{run_id}:{verb}", dict(body))
-    console.print(f"{answer['name']} is {answer['status']}.", highlight=False)
-
-
-def plan_of(
-    stages: str,
-    max_clusters: int,
-    ideas: int,
-    max_articles: int,
-    images: int,
-    max_credits: int,
+def log(
+    run: RunArgument = "",
+    lines: Annotated[int, typer.Option("--lines", "-n", help="So many lines.", min=1, max=1000)] = 100,
     *,
-    approve: bool,
-    publish: bool,
-) -> dict[str, Any]:
-    """Return what the options say, as the API takes it.
+    on: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run ends or pauses.")] = False,
+    data: DataOption = HERE,
+    api: ApiOption = "",
+    key: KeyOption = "",
+    site: SiteOption = "",
+) -> None:
+    """Print the end of a run's log; of the newest run when none is named."""
+    from cli import connection, look, runs  # noqa: PLC0415 - see import_
 
-    Raises:
-        typer.BadParameter: the stages are not numbers.
-    """
-    numbers = [part.strip() for part in stages.split(",") if part.strip()]
-    if not all(number.isdecimal() for number in numbers):
-        raise typer.BadParameter("--stages takes numbers from 1 to 7 with commas between them, for example 1,2")
-    return {
-        "stages": [int(number) for number in numbers],
-        "max_clusters": max_clusters,
-        "ideas_per_cluster": ideas,
-        "max_articles": max_articles,
-        "images_per_article": images,
-        "max_credits": max_credits,
-        "auto_approve": approve,
-        "auto_publish": publish,
-    }
+    link = connection.connect(data, api, key, site)
+    look.show_log(link.api, runs.find_run(link, run), lines, console, on=on)
+
+
+def pause(
+    run: RunArgument = "", data: DataOption = HERE, api: ApiOption = "", key: KeyOption = "", site: SiteOption = ""
+) -> None:
+    """Stop a run for now; what was made is kept and paid."""
+    from cli import connection, runs, work  # noqa: PLC0415 - see import_
+
+    link = connection.connect(data, api, key, site)
+    work.steer(link.api, runs.find_run(link, run, ("running",)), "pause", console)
+
+
+def resume(
+    run: RunArgument = "",
+    quote_id: Annotated[str, typer.Option("--quote", help="A quote for what is left.", metavar="QUOTE")] = "",
+    *,
+    yes: Yes = False,
+    data: DataOption = HERE,
+    api: ApiOption = "",
+    key: KeyOption = "",
+    site: SiteOption = "",
+) -> None:
+    """Go on with a paused run; when its quote is used up, with one for what is left."""
+    from cli import connection, runs, work  # noqa: PLC0415 - see import_
+
+    link = connection.connect(data, api, key, site)
+    work.resume(link.api, runs.find_run(link, run, ("paused",)), quote_id, console, lambda: yes or _agree())
+
+
+def replay(
+    run: RunArgument = "",
+    function: Annotated[str, typer.Option(help="Only steps of this function; needed when several failed.")] = "",
+    *,
+    yes: Yes = False,
+    data: DataOption = HERE,
+    api: ApiOption = "",
+    key: KeyOption = "",
+    site: SiteOption = "",
+) -> None:
+    """Do again what failed in a run, of the newest one when none is named, and show its progress."""
+    from cli import connection, runs, work  # noqa: PLC0415 - see import_
+
+    link = connection.connect(data, api, key, site)
+    started = work.replay(link, runs.find_run(link, run), function, console, lambda: yes or typer.confirm("Start it?"))
+    if started is not None:
+        work.watch(link.api, started["id"], console, _agree)
+
+
+def cancel(
+    run: RunArgument = "", data: DataOption = HERE, api: ApiOption = "", key: KeyOption = "", site: SiteOption = ""
+) -> None:
+    """Stop a run for good; what was made is kept and paid."""
+    from cli import connection, runs, work  # noqa: PLC0415 - see import_
+
+    link = connection.connect(data, api, key, site)
+    work.steer(link.api, runs.find_run(link, run, runs.ACTIVE), "cancel", console)
+
+
+def _agree() -> bool:
+    return typer.confirm("Go on with it?")
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands to an app."""
     app.command("import", rich_help_panel=PANEL)(import_)
-    for command in (quote, run, status, pause, resume, cancel):
+    app.command("runs", rich_help_panel=PANEL)(list_runs)
+    for command in (quote, run, status, pipeline, log, pause, resume, cancel, replay):
         app.command(rich_help_panel=PANEL)(command)

@@ -1,138 +1,146 @@
-"""What people see of quotes and runs: tables, and a progress display that is lines where there is no terminal."""
+"""What people see of quotes and runs as tables: plain enough for a log, with their lines under the headings only."""
 
-from collections.abc import Mapping
-from datetime import datetime
-from types import TracebackType
-from typing import Self
+from collections.abc import Sequence
+from typing import Any
 
+from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from cli.api import Json
+from cli.words import how_far, moment, seconds_of, stage_name
 
-STAGES: Mapping[str, str] = {
-    "import_keywords": "keywords from the file",
-    "cluster_keywords": "keywords to clusters",
-    "generate_ideas": "clusters to ideas",
-    "create_tasks": "ideas to tasks",
-    "generate_content": "tasks to content",
-    "generate_image_prompts": "content to image prompts",
-    "generate_image": "image prompts to images",
-    "approve_content": "review",
-    "publish_content": "publication",
-}
+WIDTH_ELSEWHERE = 160  # where there is no terminal, nobody says how wide a line may be
 
 
-def stage_name(line: Json) -> str:
-    """Return what people call a stage of a run or a line of a quote: "4 tasks to content"."""
-    words = STAGES.get(line["function"], line["function"])
-    return f"{line['stage']} {words}" if line["stage"] else words
+def wide_console() -> Console:
+    """Return a console that uses the terminal's width, and does not cut lines short where there is none."""
+    console = Console()
+    return console if console.is_terminal else Console(width=WIDTH_ELSEWHERE)
+
+
+def say(console: Console, *lines: str) -> None:
+    """Print lines as they are: words of others are no markup, and a long line is not broken for a log."""
+    for line in lines:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _table(title: str, *, footer: bool = False) -> Table:
+    return Table(
+        title=title, title_justify="left", box=box.SIMPLE_HEAD, show_footer=footer, pad_edge=False, show_edge=False
+    )
 
 
 def quote_table(quote: Json) -> Table:
     """Return an itemised quote."""
-    table = Table(title="Quote", title_justify="left", show_footer=True)
+    table = _table("Quote", footer=True)
     table.add_column("stage", footer="all", no_wrap=True)
     table.add_column("items", justify="right")
-    table.add_column("expected credits", justify="right", footer=str(quote["expected_credits"]))
+    table.add_column("told from")
+    table.add_column("credits", justify="right", footer=str(quote["expected_credits"]))
     table.add_column("at most", justify="right", footer=str(quote["limit_credits"]))
+    table.add_column("price")
     for line in quote["lines"]:
-        table.add_row(stage_name(line), str(line["items"]), str(line["expected_credits"]), str(line["limit_credits"]))
+        priced = (str(line["expected_credits"]), str(line["limit_credits"])) if line["operation"] else ("", "")
+        basis = line["basis"] if line["items"] else ""
+        table.add_row(stage_name(line), str(line["items"]), basis, *priced, _price(line))
     return table
+
+
+def _price(line: Json) -> str:
+    if not line["unit_size"]:
+        return ""
+    of = f"{line['unit_size']} {line['unit']}" if line["unit_size"] > 1 else line["unit"].removesuffix("s")
+    return f"{line['unit_credits']} per {of}"
+
+
+def quote_notes(quote: Json) -> list[str]:
+    """Return what a quote's table leaves unsaid: why a stage has nothing to do, and how numbers are told."""
+    notes = [f"{stage_name(line)}: {line['skip_reason']}" for line in quote["lines"] if line["skip_reason"]]
+    bases = {line["basis"] for line in quote["lines"] if line["items"]}
+    if "history" in bases:
+        notes.append("history: what stages to come will find is told from the site's own last runs.")
+    if "platform" in bases:
+        notes.append(
+            "platform: what stages to come will find is told from what is usual; the site has no run to tell from."
+        )
+    return notes
 
 
 def stages_table(run: Json) -> Table:
     """Return how far each stage of a run is, with what it made, what it cost and how long it took."""
-    table = Table(title=f"{run['name']}: {run['status']}", title_justify="left", show_footer=True)
+    table = _table(f"{run['name']}: {run['status']}", footer=True)
     table.add_column("stage", footer="all", no_wrap=True)
-    for heading in ("done", "failed", "made", "left"):
+    for heading in ("waited", "done", "failed", "made", "left"):
         table.add_column(heading, justify="right")
     table.add_column("credits", justify="right", footer=str(run["captured_credits"]))
-    table.add_column("seconds", justify="right", footer=_text(seconds_of(run)))
+    table.add_column("seconds", justify="right", footer=seconds_text(run))
     for stage in run["stages"]:
-        numbers = (stage["succeeded"], stage["failed"], stage["made"], stage["left"], stage["credits"])
-        name = stage_name(stage) + (f" ({stage['skip_reason']})" if stage["skip_reason"] else "")
-        table.add_row(name, *(str(number) for number in numbers), _text(seconds_of(stage)))
+        names = ("waiting_at_start", "succeeded", "failed", "made", "left", "credits")
+        table.add_row(stage_name(stage), *(str(stage[name]) for name in names), seconds_text(stage))
     return table
 
 
-def seconds_of(timed: Json) -> float | None:
-    """Return how long a run or stage took; None while it has not ended."""
-    start, end = timed.get("start_time") or timed.get("create_time"), timed.get("end_time")
-    if not start or not end:
-        return None
-    return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()
+def stage_notes(run: Json) -> list[str]:
+    """Return why stages of a run did nothing, and what of them was cancelled."""
+    skipped = [f"{stage_name(stage)}: {stage['skip_reason']}" for stage in run["stages"] if stage["skip_reason"]]
+    cancelled = [f"{stage_name(s)}: {s['cancelled']} cancelled" for s in run["stages"] if s["cancelled"]]
+    return skipped + cancelled
 
 
-def _text(seconds: float | None) -> str:
-    return "" if seconds is None else f"{seconds:.1f}"
+def runs_table(title: str, runs: Sequence[Json]) -> Table:
+    """Return runs, each with how it stands and how far it is."""
+    table = _table(title)
+    for heading in ("run", "started", "status"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("how far")
+    for run in runs:
+        state = run["status"] + (f": {run['pause_reason']}" if run["status"] == "paused" else "")
+        stage = (
+            f"stage {run['current_stage']}, " if run["status"] in {"running", "paused"} and run["current_stage"] else ""
+        )
+        table.add_row(run["name"], moment(run["create_time"]), state, stage + how_far(run))
+    return table
 
 
-class RunProgress:
-    """Shows a run while it goes on: a bar a stage on a terminal, a line for each stage that ends elsewhere.
+def pipeline_table(title: str, stages: Sequence[Json]) -> Table:
+    """Return what each stage of a site has before it and behind it."""
+    table = _table(title)
+    table.add_column("stage", no_wrap=True)
+    for heading in ("waiting", "queued", "running", "failed", "done"):
+        table.add_column(heading, justify="right")
+    for stage in stages:
+        numbers = (str(stage[name]) for name in ("queued", "running", "failed", "done"))
+        table.add_row(stage_name(stage), _waiting(stage), *numbers)
+    return table
+
+
+def _waiting(stage: Json) -> str:
+    if stage["waiting"] is None:
+        return "not known"
+    keywords = stage["waiting_quantity"]
+    return f"{keywords} keywords" if stage["stage"] == 1 and keywords else str(stage["waiting"])
+
+
+def work_table(title: str, steps: Sequence[Json], now: Any) -> Table:
+    """Return the steps that a worker has, each with its phase and since when.
 
     Args:
-        console: where to.
+        title: of the table.
+        steps: as the API lists them.
+        now: a UTC time.
     """
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._live = console.is_terminal
-        self._bars: dict[str, TaskID] = {}
-        self._said: set[str] = set()
-        columns = (
-            TextColumn("{task.description:<34}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[more]}"),
-        )
-        self._progress = Progress(*columns, TimeElapsedColumn(), console=console, disable=not self._live)
-
-    def __enter__(self) -> Self:
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._progress.stop()
-
-    def show(self, run: Json) -> None:
-        """Show the run's present state."""
-        for stage in run["stages"]:
-            if self._live:
-                self._bar(stage)
-            elif stage["state"] == "closed" and stage["function"] not in self._said:
-                self._said.add(stage["function"])
-                self._console.print(f"  {stage_name(stage)}: {_ended(stage)}", highlight=False)
-
-    def _bar(self, stage: Json) -> None:
-        name = stage["function"]
-        if name not in self._bars:
-            self._bars[name] = self._progress.add_task(stage_name(stage), start=False, total=None, more="")
-        bar = self._bars[name]
-        if stage["start_time"] and not self._progress.tasks[bar].started:
-            self._progress.start_task(bar)
-        over = stage["state"] == "closed"
-        done = stage["succeeded"] + stage["failed"] + stage["cancelled"]
-        total = stage["planned"] if stage["planned"] or over else None
-        self._progress.update(bar, completed=done, total=total, more=_more(stage))
-        if over:
-            self._progress.stop_task(bar)
+    table = _table(title)
+    for heading in ("stage", "working on", "phase"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("for", justify="right")
+    for step in steps:
+        seconds = seconds_of({"start_time": step["update_time"], "end_time": now.isoformat()}) or 0.0
+        table.add_row(stage_name(step), step["label"], step["phase"], f"{max(seconds, 0):.0f} s")
+    return table
 
 
-def _more(stage: Json) -> str:
-    parts = [
-        f"{stage['credits']} credits" if stage["credits"] else "",
-        f"{stage['failed']} failed" if stage["failed"] else "",
-        f"{stage['left']} left for later" if stage["left"] else "",
-        stage["skip_reason"],
-    ]
-    return ", ".join(part for part in parts if part)
-
-
-def _ended(stage: Json) -> str:
-    more = _more(stage)
-    seconds = _text(seconds_of(stage))
-    return f"{stage['succeeded']} of {stage['planned']} in {seconds} s" + (f" ({more})" if more else "")
+def seconds_text(timed: Json) -> str:
+    """Return how long a run or stage took; empty while it has not ended."""
+    seconds = seconds_of(timed)
+    return "" if seconds is None else f"{seconds:.1f}"

@@ -1,19 +1,22 @@
-"""The daily work over REST: importing, quoting, running, looking."""
+"""The daily work over REST: importing, quoting, running, steering."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from cli.api import Api, Json
 from cli.connection import Connection
 from cli.errors import CommandError
-from cli.follow import ENDED, follow
-from cli.screen import RunProgress, quote_table, stages_table
+from cli.follow import follow, is_over, is_over_here, wait_for_the_rest
+from cli.progress import RunProgress
+from cli.runs import FAILED_SHOWN, failed_lines
+from cli.screen import quote_notes, quote_table, say, stage_notes, stages_table
+from cli.words import moment, what_now
 
 SKIPPED_SHOWN = 20
-RUNS_SHOWN = 5
+FREE = frozenset({"create_tasks", "approve_content", "publish_content"})
+"""Functions without a price: they start without a quote."""
 
 
 def import_file(connection: Connection, file: Path, sector: str, console: Console) -> None:
@@ -65,70 +68,152 @@ def _show_import(api: Api, site: str, report: Json, console: Console) -> None:
 def quote(connection: Connection, plan: Json, console: Console) -> Json:
     """Print what a run would do and cost, without starting it; the quote."""
     made = connection.api.post(f"/v1/sites/{connection.site()}/runs:quote", {"plan": plan})
-    console.print(quote_table(made))
-    console.print(
-        f"{made['available_credits']} credits are available. Valid until {made['expire_time']}.", highlight=False
-    )
+    show_quote(made, console)
     return made
+
+
+def show_quote(made: Json, console: Console) -> None:
+    """Print a quote, and whether the account has the credits for it."""
+    console.print(quote_table(made))
+    for note in quote_notes(made):
+        say(console, note)
+    available, limit = made["available_credits"], made["limit_credits"]
+    say(console, f"{available} credits are available. Valid until {moment(made['expire_time'])}.")
+    if limit < made["expected_credits"]:
+        say(console, f"Capped at {limit} credits, it pauses before all of that is done, and asks again.")
+    if limit > available:
+        say(
+            console,
+            f"It may need {limit - available} more than that, so it cannot start: add credits, or cap it with "
+            f"--max-articles, --max-clusters, --cap STAGE=ITEMS or --max-credits {available}.",
+        )
 
 
 def start(
     connection: Connection, plan: Json, quote_id: str, console: Console, agree: Callable[[], bool]
 ) -> Json | None:
-    """Start a run with a quote, made and agreed to when none was named; None when it was not agreed to."""
+    """Start a run with a quote, made and agreed to when none was named; None when it was not agreed to.
+
+    Work without a price needs no quote.
+
+    Raises:
+        CommandError: the account has too few credits.
+    """
+    path = f"/v1/sites/{connection.site()}/runs"
+    if plan.get("function") in FREE and not quote_id:
+        return connection.api.post(path, {"plan": plan})
     if not quote_id:
-        quote_id = quote(connection, plan, console)["id"]
+        made = quote(connection, plan, console)
+        if not any(line["items"] for line in made["lines"]):
+            say(console, "There is nothing to do.")
+            return None
+        if made["limit_credits"] > made["available_credits"]:
+            raise CommandError("The run was not started: the account has too few credits for it.")
         if not agree():
             return None
-    return connection.api.post(f"/v1/sites/{connection.site()}/runs", {"quote_id": quote_id})
+        quote_id = made["id"]
+    return connection.api.post(path, {"quote_id": quote_id})
 
 
-def watch(api: Api, run_id: str, console: Console) -> Json:
-    """Show a run until it ends or pauses; its last state. Ctrl-C leaves the run going and says how to go on."""
-    run: Json = {}
-    try:
-        with RunProgress(console) as progress:
-            for run in follow(api, run_id):
-                progress.show(run)
-    except KeyboardInterrupt:
-        console.print(
-            f"The run goes on. Follow it with `igny8 run --follow {run_id}`; "
-            f"`igny8 pause {run_id}`, `igny8 resume {run_id}` and `igny8 cancel {run_id}` steer it.",
-            highlight=False,
-        )
-        raise
-    console.print(stages_table(run))
-    if run["status"] == "paused":
-        console.print(f"Paused: {run['pause_reason']}. Go on with `igny8 resume {run_id}`.", highlight=False)
-    elif run["status"] == "failed":
+def watch(api: Api, run_id: str, console: Console, agree: Callable[[], bool] | None = None) -> Json:
+    """Show a run until it has ended; its last state. Ctrl-C leaves the run going and says how to go on.
+
+    On a terminal a paused run is waited for, since somebody may resume it elsewhere, and one whose quote is used up is
+    offered another. Elsewhere a pause is the end.
+
+    Args:
+        api: where it runs.
+        run_id: which.
+        console: where to.
+        agree: asks whether to go on with a quote; None where nobody can be asked.
+
+    Raises:
+        CommandError: it failed, was cancelled, or is paused.
+    """
+    asked = agree if console.is_terminal else None
+    while True:
+        run = _show(api, run_id, console)
+        if run["status"] == "cancelled":
+            run = wait_for_the_rest(api, run)
+        _sum_up(api, run, console)
+        if run["status"] != "paused":
+            break
+        say(console, what_now(run))
+        if asked is None or run["pause_reason"] != "quote_exhausted" or not _go_on(api, run, console, asked):
+            raise CommandError(f"{run['name']} is not finished.")
+    if run["status"] == "failed":
         raise CommandError(f"The run failed: {run['error']}")
+    if run["status"] == "cancelled":
+        raise CommandError(f"{run['name']} was cancelled; what was made is kept and paid.")
     return run
 
 
-def status(connection: Connection, console: Console) -> None:
-    """Print the account's credits, its sites, and their last runs."""
-    balance = connection.api.get("/v1/billing/balance")
-    console.print(
-        f"Plan {balance['plan']}: {balance['available']} credits available, {balance['held']} held.", highlight=False
-    )
-    if connection.site_named:
-        sites = [connection.api.get(f"/v1/sites/{connection.site_named}")]
+def _show(api: Api, run_id: str, console: Console) -> Json:
+    run: Json = {}
+    try:
+        with RunProgress(console) as progress:
+            for run in follow(api, run_id, until=is_over_here if console.is_terminal else is_over):
+                progress.show(run)
+    except KeyboardInterrupt:
+        name = run.get("name", run_id)
+        say(
+            console,
+            f"The run goes on. Follow it with `igny8 run --follow {name}`; "
+            f"`igny8 pause {name}`, `igny8 resume {name}` and `igny8 cancel {name}` steer it.",
+        )
+        raise
+    return run
+
+
+def _sum_up(api: Api, run: Json, console: Console) -> None:
+    console.print(stages_table(run))
+    for note in stage_notes(run):
+        say(console, note)
+    if any(stage["failed"] for stage in run["stages"]) or run["status"] == "failed":
+        where = f'run_id = "{run["id"]}" AND status = "failed"'
+        page = api.get(f"/v1/sites/{run['site_id']}/steps", filter=where, page_size=FAILED_SHOWN)
+        for line in failed_lines(run, page["steps"]):
+            say(console, line)
+
+
+def _go_on(api: Api, run: Json, console: Console, agree: Callable[[], bool]) -> bool:
+    """Go on with a run whose quote is used up, when what is left of it is agreed to."""
+    made = api.post(f"/v1/sites/{run['site_id']}/runs:quote", {"run_id": run["id"]})
+    show_quote(made, console)
+    if not agree():
+        return False
+    api.post(f"/v1/runs/{run['id']}:resume", {"quote_id": made["id"]})
+    return True
+
+
+def resume(api: Api, run_id: str, quote_id: str, console: Console, agree: Callable[[], bool]) -> None:
+    """Go on with a paused run; when its quote is used up and none is named, with one for what is left, if agreed to."""
+    run = api.get(f"/v1/runs/{run_id}")
+    if run["pause_reason"] == "quote_exhausted" and not quote_id:
+        if not _go_on(api, run, console, agree):
+            say(console, what_now(run))
+            return
     else:
-        sites = list(connection.api.all("/v1/sites", "sites"))
-    for site in sites:
-        console.print(_runs_table(connection.api, site))
+        api.post(f"/v1/runs/{run_id}:resume", {"quote_id": quote_id})
+    say(console, f"{run['name']} goes on. Follow it with `igny8 run --follow {run['name']}`.")
 
 
-def _runs_table(api: Api, site: Json) -> Table:
-    table = Table(title=f"{site['name']} ({site['domain']}), site {site['id']}", title_justify="left")
-    table.add_column("run", no_wrap=True)
-    for heading in ("started", "status", "stage"):
-        table.add_column(heading)
-    table.add_column("credits", justify="right")
-    page = api.get(f"/v1/sites/{site['id']}/runs", page_size=RUNS_SHOWN, order_by="create_time desc")
-    for run in page["runs"]:
-        state = run["status"] + (f" ({run['pause_reason']})" if run["pause_reason"] else "")
-        place = str(run["current_stage"]) if run["status"] not in ENDED else ""
-        spent = f"{run['captured_credits']} of {run['quoted_credits']}"
-        table.add_row(run["id"], run["create_time"][5:16].replace("T", " "), state, place, spent)
-    return table
+def replay(
+    connection: Connection, run_id: str, function: str, console: Console, agree: Callable[[], bool]
+) -> Json | None:
+    """Start a run that does failed steps of another one again, when its quote is agreed to; None when it is not."""
+    site = connection.site()
+    made = connection.api.post(f"/v1/sites/{site}/steps:quoteReplay", {"run_id": run_id, "function": function})
+    show_quote(made, console)
+    if not agree():
+        return None
+    return connection.api.post(f"/v1/sites/{site}/runs", {"quote_id": made["id"]})
+
+
+def steer(api: Api, run_id: str, verb: str, console: Console) -> None:
+    """Pause or cancel a run, and say what becomes of it."""
+    run = api.post(f"/v1/runs/{run_id}:{verb}")
+    if run["status"] == "paused":
+        say(console, f"{run['name']} is paused. Go on with `igny8 resume {run['name']}`.")
+    else:
+        say(console, f"{run['name']} is {run['status']}; what was made is kept and paid, everything else is released.")

@@ -50,7 +50,10 @@ class TestConnect:
 class TestHelp:
     @pytest.mark.parametrize(
         "command",
-        ["up", "demo", "doctor", "import", "quote", "run", "status", "pause", "resume", "cancel", "admin"],
+        [
+            *("up", "demo", "doctor", "import", "quote", "run", "status", "runs", "pipeline", "log"),
+            *("pause", "resume", "cancel", "replay", "admin"),
+        ],
     )
     def test_every_command_explains_itself(self, command: str) -> None:
         result = CliRunner().invoke(commands, [command, "--help"])

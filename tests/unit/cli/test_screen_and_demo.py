@@ -6,19 +6,16 @@ from rich.console import Console
 
 from cli.demo import check, site_root
 from cli.errors import DemoFailed
-from cli.remote import plan_of
-from cli.screen import RunProgress, quote_table, seconds_of, stage_name, stages_table
+from cli.progress import RunProgress
+from cli.screen import quote_notes, quote_table, runs_table, stages_table
+from cli.words import seconds_of, stage_name
+from tests.unit.cli.given import run, stage
 
 
-def stage(number: int, function: str, **more: object) -> dict[str, Any]:
-    zero = dict.fromkeys(("planned", "succeeded", "failed", "cancelled", "credits", "made", "left"), 0)
-    times = {"start_time": "2026-11-22T08:00:00Z", "end_time": "2026-11-22T08:00:02.500000Z"}
-    return {"stage": number, "function": function, "state": "closed", "skip_reason": "", **zero, **times, **more}
-
-
-def run(*stages: dict[str, Any]) -> dict[str, Any]:
-    times = {"create_time": "2026-11-22T08:00:00Z", "end_time": None}
-    return {"name": "run_1", "status": "running", "captured_credits": 22, "stages": list(stages), **times}
+def quote_line(number: int, function: str, **more: object) -> dict[str, Any]:
+    words = dict.fromkeys(("operation", "unit", "basis", "skip_reason"), "")
+    numbers = dict.fromkeys(("items", "expected_credits", "limit_credits", "unit_size", "unit_credits"), 0)
+    return {"stage": number, "function": function, **words, **numbers, **more}
 
 
 def printed(*things: Any) -> str:
@@ -31,10 +28,27 @@ def printed(*things: Any) -> str:
 
 class TestTables:
     def test_a_quote_has_a_line_for_each_stage_and_the_sum(self) -> None:
-        line = {"stage": 2, "function": "generate_ideas", "items": 40, "expected_credits": 240, "limit_credits": 288}
-        text = printed(quote_table({"lines": [line], "expected_credits": 240, "limit_credits": 288}))
+        lines = [
+            quote_line(2, "generate_ideas", items=40, expected_credits=240, limit_credits=288, basis="platform"),
+            quote_line(
+                4, "generate_content", operation="content", unit_size=100, unit="words", unit_credits=1, items=1
+            ),
+            quote_line(6, "generate_image", skip_reason="images_per_article is 0: this run makes no pictures"),
+        ]
+        quote = {"lines": lines, "expected_credits": 240, "limit_credits": 288}
+        text = printed(quote_table(quote))
         assert "2 clusters to ideas" in text
         assert "288" in text
+        assert "1 per 100 words" in text
+        notes = quote_notes(quote)
+        assert notes[0] == "6 image prompts to images: images_per_article is 0: this run makes no pictures"
+        assert notes[1].startswith("platform: ")
+
+    def test_runs_say_why_they_are_paused_and_how_far_they_are(self) -> None:
+        paused = run(status="paused", pause_reason="quote_exhausted", current_stage=4, items_done=3, items_expected=10)
+        text = printed(runs_table("Runs", [paused]))
+        assert "paused: quote_exhausted" in text
+        assert "stage 4, 3 of 10 items, 22 of 100 credits" in text
 
     def test_a_run_shows_what_the_caps_left(self) -> None:
         text = printed(stages_table(run(stage(4, "generate_content", succeeded=10, made=10, left=110, credits=143))))
@@ -62,6 +76,34 @@ class TestProgressWithoutTerminal:
             progress.show(run(closed))
         assert isinstance(console.file, io.StringIO)
         assert console.file.getvalue().split("\n") == ["  1 keywords to clusters: 1 of 1 in 2.5 s (22 credits)", ""]
+
+    def test_says_now_and_then_how_far_it_is(self) -> None:
+        console, time = Console(file=io.StringIO(), width=100), [0.0]
+        with RunProgress(console, clock=lambda: time[0]) as progress:
+            for at, done in ((1.0, 1), (20.0, 2), (21.0, 3), (40.0, 3), (60.0, 3)):
+                time[0] = at
+                progress.show(run(items_done=done, items_expected=10, remaining_s=90.0))
+        assert isinstance(console.file, io.StringIO)
+        assert console.file.getvalue().splitlines() == [
+            "  2 of 10 items, 22 of 100 credits, about 90 s left",
+            "  3 of 10 items, 22 of 100 credits, about 90 s left",
+        ]
+
+
+class TestProgressOnATerminal:
+    def test_shows_every_stage_and_how_far_all_of_it_is(self) -> None:
+        console = Console(file=io.StringIO(), width=120, force_terminal=True)
+        open_one = stage(
+            4, "generate_content", state="open", planned=10, succeeded=3, failed=1, end_time=None, credits=9
+        )
+        coming = stage(5, "generate_image_prompts", state="pending", expected=10, start_time=None, end_time=None)
+        with RunProgress(console) as progress:
+            progress.show(run(open_one, coming, items_done=4, items_expected=20, remaining_s=300.0))
+            console.print(progress.render())
+        assert isinstance(console.file, io.StringIO)
+        text = console.file.getvalue()
+        for words in ("4 of 10", "~10", "9 credits, 1 failed", "4 of 20 items, 22 of 100 credits, about 5 min left"):
+            assert words in text
 
 
 REPORT = {
@@ -109,8 +151,3 @@ class TestDemoCheck:
 )
 def test_the_site_is_what_its_pages_addresses_have_in_common(urls: list[str], root: str) -> None:
     assert site_root([{"external_url": url} for url in urls], "http://sites") == root
-
-
-def test_a_plan_says_what_the_options_said() -> None:
-    plan = plan_of("1, 2", 40, 3, 10, 3, 0, approve=True, publish=False)
-    assert (plan["stages"], plan["max_clusters"], plan["auto_approve"]) == ([1, 2], 40, True)
