@@ -79,8 +79,12 @@ def plan_of(settings: Mapping[str, Any] | None, tenant: Tenant) -> Plan:
     message = json_format.ParseDict(
         (settings or PLATFORM)["plan"], orchestrator_pb2.RunPlan(), ignore_unknown_fields=True
     )
-    made = translate.plan(message, tenant)
-    return replace(made, options={**made.options, **settings_options(settings)})
+    return by_settings(translate.plan(message, tenant), settings)
+
+
+def by_settings(plan: Plan, settings: Mapping[str, Any] | None) -> Plan:
+    """Return an automation run's plan with its site's batch sizes and delays; a job by hand has the platform's."""
+    return plan if plan.by_hand else replace(plan, options={**plan.options, **settings_options(settings)})
 
 
 def _columns(message: Config, named: Sequence[str]) -> dict[str, Any]:

@@ -105,8 +105,11 @@ def insert_stages(connection: sa.Connection, key: RunKey, rows: Sequence[Mapping
     connection.execute(sa.insert(stage).values([{**key.columns, "id": new_id(), **row} for row in rows]))
 
 
-def insert_planning_step(connection: sa.Connection, key: RunKey, place: int, stage_number: int, label: str) -> None:
-    """Insert the step that plans a stage; its subject is the run, so that two openings write one row."""
+def insert_planning_step(
+    connection: sa.Connection, key: RunKey, place: int, stage_number: int, label: str, *, in_s: int = 0
+) -> None:
+    """Insert the step that plans a stage, due in some seconds; its subject is the run, so that two openings write one
+    row."""
     values = {
         **key.columns,
         "id": new_id(),
@@ -117,6 +120,7 @@ def insert_planning_step(connection: sa.Connection, key: RunKey, place: int, sta
         "subject_kind": "run",
         "label": label,
         "lane": "local",
+        "due": in_seconds(in_s),
     }
     connection.execute(insert(step).values(values).on_conflict_do_nothing())
 
@@ -215,10 +219,27 @@ def put_aside(connection: sa.Connection, key: RunKey) -> None:
     connection.execute(sa.update(step).where(*waiting).values(due=due))
 
 
-def wake_steps(connection: sa.Connection, key: RunKey) -> None:
-    """Make a run's waiting steps due now, so that a resume or a cancel does not wait for a backoff."""
-    waiting = (*_of(step, key), step.c.status == "ready", step.c.due > sa.func.now())
-    connection.execute(sa.update(step).where(*waiting).values(due=sa.func.now()))
+def wake_steps(connection: sa.Connection, key: RunKey, *, in_batches: bool = False) -> None:
+    """Make a run's waiting steps due, so that a resume or a cancel does not wait for a backoff.
+
+    Args:
+        connection: of the caller.
+        key: the run.
+        in_batches: the first batch that waits is due now, and the others behind it with the run's delay; else all now.
+    """
+    waiting = (*_of(step, key), step.c.status == "ready")
+    due: sa.ColumnElement[datetime] = sa.func.now()
+    if in_batches:
+        first = sa.select(sa.func.min(step.c.batch)).where(*waiting).scalar_subquery()
+        delay = sa.cast(run.c.plan["options"]["delay_within_stage_s"].astext, sa.Integer)
+        delay_s = sa.select(sa.func.coalesce(delay, 0)).where(*_is(key)).scalar_subquery()
+        due = in_seconds((step.c.batch - first) * delay_s)
+    connection.execute(sa.update(step).where(*waiting, step.c.due > sa.func.now()).values(due=due))
+
+
+def in_seconds(seconds: Any) -> sa.ColumnElement[datetime]:
+    """Return the database's time in so many seconds: a number, or an expression."""
+    return sa.func.now() + sa.func.make_interval(0, 0, 0, 0, 0, 0, seconds)
 
 
 def counted(ends: int = 1) -> dict[str, sa.ColumnElement[Any]]:

@@ -13,6 +13,7 @@ from chassis.database import Database
 from chassis.errors import Fault
 from chassis.tenancy import table_of
 from services.orchestrator import repository
+from services.orchestrator.domain.batches import delay_between_s
 from services.orchestrator.domain.failures import ErrorKind, kind_of
 from services.orchestrator.domain.stages import ACTIVE, FUNCTIONS, PLAN_STAGE
 from services.orchestrator.engine.claims import Held, write
@@ -79,7 +80,7 @@ def lay_down(database: Database, held: Held, fault: Fault | None = None) -> None
     """
     with database.untenanted() as connection:
         lock_run(connection, held)  # or a resume at this moment would wake all but this one
-        due = sa.literal_column(f"'{ASIDE}'") if _status(connection, held) == "paused" else sa.func.now()
+        due = sa.literal_column(f"'{ASIDE}'") if status_of_run(connection, held) == "paused" else sa.func.now()
         write(connection, held, status="ready", due=due, **(_error(fault) if fault else {}))
 
 
@@ -104,9 +105,8 @@ def wait(
         values |= {"applied": dict(held.applied), "phase": "capture"}  # asked again, Apply would say the same
     if again:
         values |= {"attempt": held.attempt + 1, "answer": sa.null()}
-    due = sa.func.now() + sa.func.make_interval(0, 0, 0, 0, 0, 0, seconds)
     with database.untenanted() as connection:
-        write(connection, held, status="ready", due=due, **values)
+        write(connection, held, status="ready", due=repository.in_seconds(seconds), **values)
 
 
 def _error(fault: Fault) -> dict[str, Any]:
@@ -161,7 +161,8 @@ def _open_stage(connection: sa.Connection, held: Held, following: sa.Row[Any]) -
     current = {"current_stage": following.stage, "update_time": sa.func.now()}
     connection.execute(sa.update(run).where(*_this_run(held)).values(current))
     label = f"Plan {FUNCTIONS[following.function].name}"
-    repository.insert_planning_step(connection, held.key, following.place, following.stage, label)
+    wait_s = delay_between_s(held.options)
+    repository.insert_planning_step(connection, held.key, following.place, following.stage, label, in_s=wait_s)
 
 
 def _end_run(connection: sa.Connection, held: Held) -> None:
@@ -196,10 +197,11 @@ def _first_error(connection: sa.Connection, held: Held) -> str:
 
 def is_active(connection: sa.Connection, held: Held) -> bool:
     """Return whether the step's run is neither ended nor cancelled."""
-    return _status(connection, held) in ACTIVE
+    return status_of_run(connection, held) in ACTIVE
 
 
-def _status(connection: sa.Connection, held: Held) -> str:
+def status_of_run(connection: sa.Connection, held: Held) -> str:
+    """Return how the step's run stands."""
     return str(connection.execute(sa.select(run.c.status).where(*_this_run(held))).scalar_one())
 
 

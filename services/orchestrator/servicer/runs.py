@@ -6,7 +6,9 @@ from igny8.orchestrator.v1 import orchestrator_pb2, orchestrator_service_pb2
 from chassis import call
 from chassis.errors import InvalidArgument
 from chassis.ids import new_id, parse_id, require_id
-from services.orchestrator import translate
+from chassis.tenancy import Tenant
+from services.orchestrator import automation, repository, translate
+from services.orchestrator.domain.plan import Plan
 from services.orchestrator.servicer.base import Calls, engine, run_id_of
 from services.orchestrator.usecases import quoting, running
 
@@ -23,7 +25,7 @@ class RunCalls(Calls):
             most = translate.rest_limit(request.plan)
             rest = quoting.quote_rest(self.database, self._peers, tenant, engine(tenant), run_id_of(request), most)
             return translate.run_quote(rest)
-        plan = translate.plan(request.plan, tenant)
+        plan = self._plan(request.plan, tenant)
         return translate.run_quote(quoting.quote_run(self.database, self._peers, tenant, engine(tenant), plan))
 
     def QuoteReplay(self, request: _rpc.QuoteReplayRequest, context: grpc.ServicerContext) -> _pb.RunQuote:
@@ -40,7 +42,7 @@ class RunCalls(Calls):
             run_id = running.start_with_quote(self.database, self._peers, self._clock, tenant, engine(tenant), quote_id)
         else:
             run_id = translate.run_id_for(tenant, request.request_id) if request.request_id else new_id()
-            plan = translate.with_subject(translate.plan(request.plan, tenant), run_id)
+            plan = translate.with_subject(self._plan(request.plan, tenant), run_id)
             running.start_free(self.database, self._peers, self._clock, tenant, engine(tenant), plan, run_id)
         self._bells.ring("local")
         return self._run(str(run_id))
@@ -65,3 +67,10 @@ class RunCalls(Calls):
         """Stop a run for good."""
         running.cancel(self.database, call.tenant(), run_id_of(request))
         return self._run(request.run_id)
+
+    def _plan(self, message: _pb.RunPlan, tenant: Tenant) -> Plan:
+        """Return what a plan means at a site, with its settings."""
+        plan = translate.plan(message, tenant)
+        with self.database.transaction(tenant) as tx:
+            row = repository.read_config(tx, tenant.site_id)
+        return automation.by_settings(plan, dict(row._mapping) if row else None)

@@ -190,7 +190,7 @@ def go_on(connection: sa.Connection, key: RunKey, message: str, **values: Any) -
     repository.set_status(connection, key, "running", pause_reason="", resume_time=None, **values)
     repository.count_on(connection, key)
     repository.add_event(connection, key, "run_resumed", message)
-    repository.wake_steps(connection, key)
+    repository.wake_steps(connection, key, in_batches=True)
 
 
 def resume_due(database: Database) -> int:
