@@ -64,9 +64,30 @@ def read_run(tx: Transaction, run_id: UUID, *, lock: bool = False) -> sa.Row[Any
 
 
 def lock_paused_runs(tx: Transaction, reason: str) -> Sequence[sa.Row[Any]]:
-    """Return the runs of the tenant that are paused for a reason, and hold them until the transaction ends."""
-    where = (run.c.status == "paused", run.c.pause_reason == reason)
-    return tx.all(sa.select(run).where(*where).order_by(run.c.id).with_for_update())
+    """Return the runs of the tenant that are paused for a reason, and hold them until the transaction ends.
+
+    Those that are running are held too: one that is about to pause for it either has, or sees what this one wrote.
+    """
+    active = sa.select(run).where(run.c.status.in_(ACTIVE)).order_by(run.c.id).with_for_update()
+    return [row for row in tx.all(active) if row.status == "paused" and row.pause_reason == reason]
+
+
+def credits_came(connection: sa.Connection, key: RunKey, step_id: UUID) -> bool:
+    """Return whether credits were added to the account since a step wrote that it was about to ask for some."""
+    return bool(connection.execute(_CREDITS_CAME, {"account": key.account_id, "step": step_id}).scalar_one())
+
+
+_CREDITS_CAME = sa.text(
+    "SELECT EXISTS (SELECT FROM inbox i JOIN step s ON s.account_id = i.account_id WHERE i.account_id = :account"
+    " AND s.id = :step AND i.kind = 'billing.credits_granted' AND i.create_time > s.update_time)"
+)
+
+
+def lock_daily_credits(connection: sa.Connection, key: RunKey) -> int:
+    """Return what a site may use in a day, which nobody changes until the transaction ends; 0 for no limit."""
+    where = (config.c.account_id == key.account_id, config.c.site_id == key.site_id)
+    statement = sa.select(config.c.daily_credits).where(*where).with_for_update(read=True)
+    return int(connection.execute(statement).scalar() or 0)
 
 
 def lock_runs_to_resume(connection: sa.Connection, limit: int = 100) -> Sequence[sa.Row[Any]]:

@@ -17,7 +17,6 @@ import logging
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -170,13 +169,10 @@ class Carrier:
         log.warning("step %s (%s): %s: %s -> %s", held.id, held.function, fault.reason, fault.message, verdict.action)
         if verdict.action == "fail":
             await self._give_up(held, fault)
-        elif verdict.action == "pause":
-            await self._do(
-                ending.pause_run, held, verdict.pause_reason, fault.message, self._resume_time(held, verdict)
-            )
+        elif verdict.action == "pause" and await self._pause(held, verdict, fault):
             held.run_status = "paused"
             await self._unwind(held, fault)
-        elif verdict.action == "wait":
+        elif verdict.action in {"pause", "wait"}:
             await self._release(held)
             await self._do(ending.wait, held, 0.5 + self.chance.random(), fault, counted=False)
         else:
@@ -185,10 +181,11 @@ class Carrier:
                 await self._release_if_possible(held)
             await self._do(ending.wait, held, wait, fault, again=verdict.action == "again")
 
-    def _resume_time(self, held: Held, verdict: Verdict) -> datetime | None:
-        """Return when a run that pauses goes on by itself, if it does: a day's credits come back with the next day."""
+    async def _pause(self, held: Held, verdict: Verdict, fault: Fault) -> bool:
+        """Pause the step's run, for credits of the day until the next; False when its budget has changed meanwhile."""
         tomorrow = midnight_after(self.clock.now(), zone_or_utc(held.time_zone))
-        return tomorrow if verdict.pause_reason == "daily_limit_reached" else None
+        until = tomorrow if verdict.pause_reason == "daily_limit_reached" else None
+        return bool(await self._do(ending.pause_run, held, verdict.pause_reason, fault.message, until))
 
     async def _give_up(self, held: Held, fault: Fault) -> None:
         kind = kind_of(fault.reason, fault.code.name)
@@ -270,8 +267,8 @@ class Carrier:
         if check and not held.apply_sent:
             self._check(held)
 
-    async def _do(self, act: Any, held: Held, *arguments: Any, **named: Any) -> None:
-        await asyncio.to_thread(act, self.database, held, *arguments, **named)
+    async def _do(self, act: Any, held: Held, *arguments: Any, **named: Any) -> Any:
+        return await asyncio.to_thread(act, self.database, held, *arguments, **named)
 
     async def _quietly(self, held: Held, act: Any) -> None:
         """Do what follows a failure; when that fails too, the lease runs out and the step is taken up again."""

@@ -114,14 +114,22 @@ def _error(fault: Fault) -> dict[str, Any]:
     return {"error": fault.message[:2000], "error_reason": fault.reason, "error_kind": kind}
 
 
-def pause_run(database: Database, held: Held, reason: str, message: str, resume_time: datetime | None) -> None:
+def pause_run(database: Database, held: Held, reason: str, message: str, resume_time: datetime | None) -> bool:
     """Pause the run of a step that found no budget, until a time if one is given. The caller lays the step down.
+
+    Returns:
+        False when the budget has changed since the step asked for it: the step asks again, and the run is not paused.
+        Whoever changes a budget resumes the runs that are paused by then; each locks what the other looks at.
 
     Raises:
         LeaseLost: another worker has it, and may have found one.
     """
     with database.untenanted() as connection:
+        if reason == "daily_limit_reached" and _daily_limit_changed(connection, held):
+            return False
         lock_run(connection, held)
+        if reason == "paused_insufficient_credits" and repository.credits_came(connection, held.key, held.id):
+            return False
         write(connection, held)
         where = (*_this_run(held), run.c.status == "running")
         values = {
@@ -133,6 +141,11 @@ def pause_run(database: Database, held: Held, reason: str, message: str, resume_
         if connection.execute(sa.update(run).where(*where).values(values)).rowcount:
             repository.add_event(connection, held.key, "run_paused", message, payload={"reason": reason})
             repository.put_aside(connection, held.key)
+        return True
+
+
+def _daily_limit_changed(connection: sa.Connection, held: Held) -> bool:
+    return repository.lock_daily_credits(connection, held.key) != held.daily_credits
 
 
 def close_stage_if_done(connection: sa.Connection, held: Held) -> None:

@@ -30,6 +30,7 @@ def upgrade() -> None:
     _maintenance(app, sweep)
     tenancy.open_to_sweep(op, "automation_config", sweep, "SELECT, UPDATE")
     tenancy.open_to_sweep(op, "run_quote", sweep, "SELECT")
+    tenancy.open_to_sweep(op, "inbox", sweep, "SELECT")  # did credits come while a step found none?
     with op.get_context().autocommit_block():
         _checks()
         _indexes()

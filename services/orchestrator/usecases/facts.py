@@ -16,9 +16,9 @@ def end_runs_of_site(tx: Transaction, fact: Fact) -> None:
     """Cancel the runs of a site that was deleted, and let no more start by themselves."""
     if fact.site_id is None:
         return
+    repository.switch_off(tx, fact.site_id, "switched off: the site was deleted")  # settings first, as everywhere
     for row in repository.lock_runs_of_site(tx, fact.site_id):
         running.end(tx.connection, running.key_of(row), "Cancelled: the site was deleted. What was made is paid.")
-    repository.switch_off(tx, fact.site_id, "switched off: the site was deleted")
 
 
 def go_on_with_credits(tx: Transaction, fact: Fact) -> None:

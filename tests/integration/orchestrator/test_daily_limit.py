@@ -8,6 +8,7 @@ import pytest
 from igny8.orchestrator.v1 import orchestrator_pb2
 
 from chassis.clock import SystemClock
+from chassis.errors import Kind, RemoteFault
 from chassis.passport import Issuer
 from chassis.testing.clock import FakeClock
 from services.orchestrator.clients import AsyncPeers
@@ -20,7 +21,7 @@ from tests.integration.orchestrator.conftest import Owner
 from tests.integration.orchestrator.test_config import change
 from tests.integration.orchestrator.test_engine import clustered, settled
 from tests.integration.orchestrator.test_scheduler import execute
-from tests.integration.orchestrator.workers import sweeping
+from tests.integration.orchestrator.workers import Worker, sweeping
 
 Run = orchestrator_pb2.Run
 DAY = timedelta(days=1)
@@ -93,6 +94,21 @@ class TestDailyLimit:
         owner.house.work()
         done = owner.read(stopped.id)
         assert (done.status, done.captured_credits) == (Run.STATUS_COMPLETED, 18)
+
+    def test_when_it_is_raised_while_a_step_is_refused_nothing_waits(self, owner: Owner) -> None:
+        clustered(owner)
+        change(owner, daily_credits=3)
+        run = owner.start(owner.quote(stages=[2], max_clusters=1).id)
+
+        def refused_and_then_raised() -> None:
+            change(owner, daily_credits=100)
+            raise RemoteFault(Kind.RESOURCE_EXHAUSTED, "DAILY_LIMIT_REACHED", "The site may use 3 credits a day.")
+
+        Worker(owner.house).round()  # plans
+        Worker(owner.house, before={"Reserve": refused_and_then_raised}).round()
+        assert owner.read(run.id).status == Run.STATUS_RUNNING
+        owner.house.work()
+        assert owner.read(run.id).status == Run.STATUS_COMPLETED
 
     def test_one_that_a_person_paused_then_waits_for_the_person(self, owner: Owner, stopped: Run) -> None:
         owner.change("Pause", stopped.id)

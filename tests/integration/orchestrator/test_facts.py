@@ -9,6 +9,7 @@ from igny8.identity.v1 import identity_pb2, identity_service_pb2
 from igny8.orchestrator.v1 import orchestrator_pb2, orchestrator_service_pb2
 
 from chassis.database import Database
+from chassis.errors import Kind, RemoteFault
 from chassis.ids import new_id
 from services.orchestrator.clients import Event
 from services.orchestrator.relay import take_in
@@ -16,6 +17,7 @@ from tests.house import at_site
 from tests.integration.orchestrator.conftest import Owner
 from tests.integration.orchestrator.test_config import change, move, read
 from tests.integration.orchestrator.test_scheduler import execute, runs, spend_all
+from tests.integration.orchestrator.workers import Worker
 
 Config = orchestrator_pb2.AutomationConfig
 Run = orchestrator_pb2.Run
@@ -84,6 +86,22 @@ class TestCreditsGranted:
         owner.house.work()
         assert owner.read(dry.id).status == Run.STATUS_COMPLETED
         assert kinds(owner, dry.id).count("run_resumed") == 1
+
+    def test_credits_that_come_while_a_step_is_told_that_there_are_none_are_not_missed(self, owner: Owner) -> None:
+        owner.add_keywords()
+        run = owner.start(owner.quote(stages=[1]).id)
+
+        def refused_and_then_granted() -> None:
+            owner.grant(500, f"at that moment:{run.id}")
+            owner.house.relay()
+            raise RemoteFault(Kind.RESOURCE_EXHAUSTED, "INSUFFICIENT_CREDITS", "1 credit is needed.")
+
+        Worker(owner.house).round()  # plans
+        Worker(owner.house, before={"Reserve": refused_and_then_granted}).round()
+        assert owner.read(run.id).status == Run.STATUS_RUNNING
+        owner.house.work()
+        assert owner.read(run.id).status == Run.STATUS_COMPLETED
+        assert "run_paused" not in kinds(owner, run.id)
 
     def test_one_that_a_person_stopped_meanwhile_stays_so(self, owner: Owner, dry: Run) -> None:
         assert owner.change("Pause", dry.id).pause_reason == "paused_by_user"
