@@ -135,14 +135,14 @@ def watch(api: Api, run_id: str, console: Console, agree: Callable[[], bool] | N
         run = _show(api, run_id, console)
         if run["status"] == "cancelled":
             run = wait_for_the_rest(api, run)
-        _sum_up(api, run, console)
+        why = _sum_up(api, run, console)
         if run["status"] != "paused":
             break
         say(console, what_now(run))
         if asked is None or run["pause_reason"] != "quote_exhausted" or not _go_on(api, run, console, asked):
             raise CommandError(f"{run['name']} is not finished.")
     if run["status"] == "failed":
-        raise CommandError(f"The run failed: {run['error']}")
+        raise CommandError(f"{run['name']} failed." if why else f"{run['name']} failed: {run['error']}")
     if run["status"] == "cancelled":
         raise CommandError(f"{run['name']} was cancelled; what was made is kept and paid.")
     return run
@@ -165,15 +165,18 @@ def _show(api: Api, run_id: str, console: Console) -> Json:
     return run
 
 
-def _sum_up(api: Api, run: Json, console: Console) -> None:
+def _sum_up(api: Api, run: Json, console: Console) -> bool:
+    """Print what a run came to; return whether it was said why something failed."""
     console.print(stages_table(run))
     for note in stage_notes(run):
         say(console, note)
-    if any(stage["failed"] for stage in run["stages"]) or run["status"] == "failed":
-        where = f'run_id = "{run["id"]}" AND status = "failed"'
-        page = api.get(f"/v1/sites/{run['site_id']}/steps", filter=where, page_size=FAILED_SHOWN)
-        for line in failed_lines(run, page["steps"]):
-            say(console, line)
+    if run["status"] != "failed" and not any(stage["failed"] for stage in run["stages"]):
+        return False
+    where = f'run_id = "{run["id"]}" AND status = "failed"'
+    page = api.get(f"/v1/sites/{run['site_id']}/steps", filter=where, page_size=FAILED_SHOWN)
+    lines = failed_lines(run, page["steps"])
+    say(console, *lines)
+    return bool(lines)
 
 
 def _go_on(api: Api, run: Json, console: Console, agree: Callable[[], bool]) -> bool:
