@@ -31,6 +31,7 @@ from services.orchestrator.usecases import quoting, running
 log = logging.getLogger(__name__)
 SCHEDULER_S = 1.0
 CLAIM_S = 120  # longer than a start takes when everybody answers; then another replica makes it
+PUT_OFF_S = 10  # after somebody could not be reached: a service is up again before its claim would have run out
 AT_ONCE = 4
 LATE = timedelta(hours=1)  # a start that is later was missed; a busy hour may hold one up by minutes
 _PASSING = frozenset({Kind.UNAVAILABLE, Kind.DEADLINE_EXCEEDED, Kind.ABORTED, Kind.INTERNAL})
@@ -66,8 +67,8 @@ _FINISH = sa.text(
     """
 )
 _PUT_OFF = sa.text(
-    "UPDATE automation_config SET last_outcome = :outcome WHERE account_id = :account AND id = :id"
-    " AND starting_until = :claim"
+    "UPDATE automation_config SET last_outcome = :outcome, starting_until = now() + make_interval(secs => :wait)"
+    " WHERE account_id = :account AND id = :id AND starting_until = :claim"
 )
 
 
@@ -215,7 +216,7 @@ class Scheduler:
 
     def _put_off(self, start: Start, words: str) -> None:
         with self._rounds.untenanted() as connection:
-            connection.execute(_PUT_OFF, {"outcome": words, **_claim_of(start)})
+            connection.execute(_PUT_OFF, {"outcome": words, "wait": PUT_OFF_S, **_claim_of(start)})
 
 
 def _claim_of(start: Start) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from chassis.errors import Unavailable
 from chassis.passport import Issuer, Passport
 from services.orchestrator.bells import Bells, celery_app
 from services.orchestrator.clients import Call, Peers
-from services.orchestrator.scheduler import Scheduler
+from services.orchestrator.scheduler import PUT_OFF_S, Scheduler
 from tests.house import House, at_site
 from tests.integration.orchestrator.conftest import Owner
 from tests.integration.orchestrator.workers import Act, failing, sweeping
@@ -104,6 +104,13 @@ def make_due(owner: Owner, ago: timedelta = timedelta(seconds=1)) -> datetime:
 def lose_claim(owner: Owner) -> None:
     """Let the claim of whoever has the site's start run out."""
     execute(owner, "UPDATE automation_config SET starting_until = now() WHERE site_id = :site")
+
+
+def claim_left(owner: Owner) -> timedelta:
+    """Return how long nobody else makes the site's start."""
+    ((left,),) = execute(owner, "SELECT starting_until - now() FROM automation_config WHERE site_id = :site")
+    assert isinstance(left, timedelta)
+    return left
 
 
 def runs(owner: Owner) -> list[Run]:
@@ -377,6 +384,7 @@ class TestNoStart:
         waiting = settings(daily)
         assert waiting.last_outcome == "not started yet, and tried again: The service is away."
         assert waiting.next_run_time.ToDatetime(tzinfo=UTC) == due
+        assert claim_left(daily) <= timedelta(seconds=PUT_OFF_S)
         lose_claim(daily)
         assert tick(daily).last_outcome.startswith("started ")
 
