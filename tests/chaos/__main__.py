@@ -19,6 +19,7 @@ from tests.chaos.judge import Evidence, Hit, Verdict, judge, open_databases
 from tests.chaos.judge.interface import findings as over_rest
 from tests.chaos.play import Stage
 from tests.chaos.script import Sizes, draw
+from tests.chaos.victims import Victims
 
 RATES = Rates(slow=0.12, limited=0.03, failed=0.04, dropped=0.03, cut=0.02, truncated=0.02, broken=0.03, repeated=0.02)
 PRODUCT_LEASE_S = 15
@@ -68,7 +69,7 @@ def opened(data: Path, provider: ModelProvider, lease_s: float) -> Iterator[Stag
         "GATEWAY_SIGN_INS_PER_MINUTE": "6000",
     }
     with running(data, variables) as house:
-        yield Stage(house, say)
+        yield Stage(house, Victims(house), say)
 
 
 def judged(stage: Stage, accounts: Sequence[str], blows: Sequence[Hit] = ()) -> Verdict:

@@ -10,7 +10,7 @@ from tests.chaos.answers import answer
 from tests.chaos.play import Played, Stage
 from tests.chaos.script import Script, Sizes, draw
 
-SIZES = Sizes(seconds=18, kills=8, pauses=1, sites=3, lease_s=3)
+SIZES = Sizes(seconds=18, kills=8, pauses=1, sites=3, lease_s=3, scheduled=False)
 SEED = 8  # PostgreSQL, workers, a frozen child, two services; and runs that go through all stages
 
 

@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import requests
@@ -18,6 +19,7 @@ PATIENCE_S = 120.0
 CALL_S = 12.0
 POLL_S = 0.3
 GIFT = 10
+LEAD_S = 3  # before a full minute: a schedule that is set later than that means the next one
 ENDED = frozenset({"cancelled", "completed", "failed"})
 
 
@@ -180,18 +182,39 @@ class Living:
 
     def live(self) -> None:
         """Go through the rounds until it is calm."""
-        for turn in self.life.rounds:
+        for number, turn in enumerate(self.life.rounds):
             if self.calm.is_set():
                 return
             try:
-                self._go(turn)
+                if self.life.scheduled and number == 0:
+                    self._go_by_schedule(turn)
+                else:
+                    self._go(turn)
             except (Refused, NoAnswer, KeyError) as error:
                 self.complain(f"{self.life.name}: {error!r}")
 
-    def _go(self, turn: Round) -> None:
+    def _import(self, turn: Round) -> None:
         listed = "".join(f"{keyword}\n" for keyword in ("Keyword", *turn.keywords)).encode()
         query = {"sector_id": self.sector, "filename": "chaos.csv"}
         self._follow(Started(self.account.owner.post(self._path("keyword-imports"), listed, **query)["id"]))
+
+    def _go_by_schedule(self, turn: Round) -> None:
+        """Have the schedule start the run at the next full minute; it must come, and come once."""
+        self._import(turn)
+        due = datetime.now(UTC) + timedelta(minutes=1, seconds=LEAD_S)
+        plan = {"ideas_per_cluster": 3, "images_per_article": 1, "auto_approve": True, "auto_publish": True}
+        when = {"frequency": "daily", "local_time": f"{due:%H:%M}", "time_zone": "UTC", "catch_up": "once"}
+        self.account.owner.ask("PATCH", self._path("automation"), {"enabled": True, "plan": plan, **when})
+        found = _until(self._scheduled, f"{self.life.name}: the run of {due:%H:%M}")
+        self.account.owner.ask("PATCH", self._path("automation"), {"enabled": False})
+        self._follow(*[Started(run["id"]) for run in found])
+
+    def _scheduled(self) -> list[Json] | None:
+        runs: list[Json] = self.account.owner.get(self._path("runs"), filter='trigger = "scheduled"')["runs"]
+        return runs or None
+
+    def _go(self, turn: Round) -> None:
+        self._import(turn)
         for plan, acts in zip(turn.plans, turn.acts, strict=True):
             if not self.calm.is_set():
                 self._follow(self._start(plan, acts))

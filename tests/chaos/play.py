@@ -49,16 +49,13 @@ class Stage:
 
     Args:
         house: the running installation.
+        victims: its processes.
         say: told what happens, for people.
     """
 
     house: House
+    victims: Victims
     say: Callable[[str], None]
-
-    @property
-    def victims(self) -> Victims:
-        """Its processes."""
-        return Victims(self.house)
 
     def play(self, script: Script) -> Played:
         """Play a script to its end."""

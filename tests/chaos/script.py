@@ -15,6 +15,9 @@ SERVICES = ("identity", "planner", "writer", "ai", "billing", "integration", "or
 WORKER, WORKER_CHILD = "worker", "worker child"
 BACKEND = "postgres backend"
 SUPERVISOR = "supervisor"
+SEVERAL = frozenset({WORKER, WORKER_CHILD, BACKEND})
+FIRST_S = 2.0  # everybody has begun by then
+TRIES = 30
 SUPERVISOR_EVERY = 3  # one seed in so many loses `igny8 up` itself, and with it everything at once
 ACCOUNTS = 2  # beside the poor one
 BEFORE_PICTURES = [1, 2, 3, 4, 5]
@@ -93,12 +96,14 @@ class Life:
         name: of the site.
         account: of which account it is, counted from 0.
         poor: its account is on the free plan and gets no more credits than it needs to begin, so that runs dry up.
+        scheduled: its first run is started by its schedule.
         rounds: one after the other.
     """
 
     name: str
     account: int
     poor: bool
+    scheduled: bool
     rounds: Sequence[Round]
 
 
@@ -113,6 +118,7 @@ class Sizes:
         sites: how many sites work at once.
         rounds: the most rounds of a site.
         lease_s: the lease of a step; every pause is longer.
+        scheduled: whether one site's first run is started by its schedule, at a full minute.
     """
 
     seconds: float = 50.0
@@ -121,6 +127,7 @@ class Sizes:
     sites: int = 6
     rounds: int = 20
     lease_s: float = 4.0
+    scheduled: bool = True
 
 
 @dataclass(frozen=True)
@@ -136,33 +143,47 @@ class Script:
 def draw(seed: int, sizes: Sizes) -> Script:
     """Return the script of a seed."""
     blows_of, lives_of = random.Random(f"{seed} blows"), random.Random(f"{seed} lives")  # noqa: S311 - can be replayed
-    blows = [*_kills(blows_of, sizes), *_pauses(blows_of, sizes)]
+    pauses = list(_pauses(blows_of, sizes))
+    kills = list(_kills(blows_of, sizes, pauses))
     if seed % SUPERVISOR_EVERY == 0:
-        blows.append(Blow(blows_of.uniform(5.0, max(5.0, sizes.seconds - 5.0)), "kill", SUPERVISOR))
+        kills += _free(blows_of, sizes, pauses, SUPERVISOR)
     lives = [_life(lives_of, seed, number, sizes) for number in range(sizes.sites)]
-    return Script(seed, sizes, sorted(blows, key=lambda blow: blow.at_s), lives)
-
-
-def _kills(chance: random.Random, sizes: Sizes) -> Iterator[Blow]:
-    for victim in chance.choices(list(KILLS), list(KILLS.values()), k=sizes.kills):
-        at_s = chance.uniform(2.0, sizes.seconds)
-        if victim == "flush":
-            yield Blow(at_s, "flush", "redis")
-        else:
-            yield Blow(at_s, "kill", victim, chance.random())
+    return Script(seed, sizes, sorted([*kills, *pauses], key=lambda blow: blow.at_s), lives)
 
 
 def _pauses(chance: random.Random, sizes: Sizes) -> Iterator[Blow]:
+    """Pauses of one victim follow each other; of workers and their children there are several to choose from."""
+    until: dict[str, float] = {}
     for victim in chance.choices(list(PAUSES), list(PAUSES.values()), k=sizes.pauses):
         for_s = sizes.lease_s * chance.uniform(1.15, 1.8)
-        yield Blow(chance.uniform(2.0, max(2.0, sizes.seconds - for_s)), "pause", victim, chance.random(), for_s)
+        at_s = max(chance.uniform(FIRST_S, max(FIRST_S, sizes.seconds - for_s)), until.get(victim, 0.0))
+        if victim not in SEVERAL:
+            until[victim] = at_s + for_s
+        yield Blow(at_s, "pause", victim, chance.random(), for_s)
+
+
+def _kills(chance: random.Random, sizes: Sizes, pauses: Sequence[Blow]) -> Iterator[Blow]:
+    for victim in chance.choices(list(KILLS), list(KILLS.values()), k=sizes.kills):
+        yield from _free(chance, sizes, pauses, victim)
+
+
+def _free(chance: random.Random, sizes: Sizes, pauses: Sequence[Blow], victim: str) -> Iterator[Blow]:
+    """Return a kill in a moment in which its victim is not frozen, if one is found: a pause is to last."""
+    for _ in range(TRIES):
+        at_s = chance.uniform(FIRST_S, sizes.seconds)
+        frozen = {pause.victim for pause in pauses if pause.at_s - 1 <= at_s <= pause.at_s + pause.for_s + 1}
+        if victim not in frozen - SEVERAL and not (victim == SUPERVISOR and frozen):
+            flushed = victim == "flush"
+            yield Blow(at_s, "flush" if flushed else "kill", "redis" if flushed else victim, chance.random())
+            return
 
 
 def _life(chance: random.Random, seed: int, number: int, sizes: Sizes) -> Life:
     """Two accounts share the sites; the last one has an account of its own, which is poor."""
     poor = number == sizes.sites - 1
     rounds = [_round(chance, f"{number}{chr(97 + turn)}", poor=poor) for turn in range(sizes.rounds)]
-    return Life(f"chaos-{seed}-{number}", ACCOUNTS if poor else number % ACCOUNTS, poor, rounds)
+    scheduled = sizes.scheduled and number == 1 and not poor
+    return Life(f"chaos-{seed}-{number}", ACCOUNTS if poor else number % ACCOUNTS, poor, scheduled, rounds)
 
 
 _PARTS = ("ba", "ke", "li", "mo", "nu", "pa", "ri", "so", "tu", "ve", "za", "do", "fi", "gu")

@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import redis
@@ -25,15 +25,17 @@ class Frozen:
     born: Mapping[int, str]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Victims:
     """Whom the blows hit.
 
     Args:
         house: the running installation.
+        frozen: who is stopped just now; they are left alone until they go on.
     """
 
     house: House
+    frozen: set[int] = field(default_factory=set)
 
     def kill(self, blow: Blow) -> bool:
         """Kill whom a blow names; return whether there was anybody."""
@@ -50,10 +52,12 @@ class Victims:
         hit = self._wait_for(blow)
         for pid in hit:
             _signal(pid, signal.SIGSTOP)
+        self.frozen |= set(hit)
         return Frozen({pid: _born(pid) for pid in hit})
 
     def thaw(self, frozen: Frozen) -> bool:
         """Let stopped processes go on; return whether all of them were still there."""
+        self.frozen -= set(frozen.born)
         there = [pid for pid, born in frozen.born.items() if born and _born(pid) == born]
         for pid in there:
             _signal(pid, signal.SIGCONT)
@@ -89,12 +93,16 @@ class Victims:
                 [pid] for pid in self.house.installation.processes("[local]") if "postgres:" in _command(pid)
             ],
         }
-        several = [some for some in find[blow.victim]() if some]
+        several = [some for some in find[blow.victim]() if some and not self._frozen(some)]
         if not several:
             return []
         chosen = several[int(blow.pick * len(several))]
         # A parent dies alone: what becomes of its children is its supervisor's business.
         return chosen[:1] if blow.kind == "kill" else chosen
+
+    def _frozen(self, pids: Sequence[int]) -> bool:
+        """Return whether any of them, or a child of theirs, is stopped: it would not outlive its parent."""
+        return any(pid in pids or _parent(pid) in pids for pid in self.frozen)
 
     def _top(self, command: str) -> list[int]:
         house = self.house.installation

@@ -12,10 +12,11 @@ lost            a step that is not terminal; a run that has not ended; a stage w
                 not there; an artefact that was made for a step that did not succeed, so that nobody accounts for it;
                 an item that still looks busy; a published content whose page is not there; a fact that was never
                 delivered; an end of a step that no event tells of, or a gap between a run's events
-applied_twice   two steps for one subject of a stage; two records of one applied step; two artefacts of one step and
-                place: contents of a task, tasks of an idea, sets of ideas of a cluster, ideas beyond the plan, pictures
-                of a place in a content, publications of a content at one destination, keywords of one text; an
-                artefact that two steps say they made; a step that ended twice, as its run's events tell
+applied_twice   two runs for one start of a schedule; two steps for one subject of a stage; two records of one applied
+                step; two artefacts of one step and place: contents of a task, tasks of an idea, sets of ideas of a
+                cluster, ideas beyond the plan, pictures of a place in a content, publications of a content at one
+                destination, keywords of one text; an artefact that two steps say they made; a step that ended twice,
+                as its run's events tell
 billed_twice    two deductions for a step, a hold or a usage; more captured for a step than the price of what it really
                 did, which is nothing when it did not succeed; a price that is not the one of its version
 published_twice a content with two places at its destination, one place for two contents, a page nobody published

@@ -21,7 +21,7 @@ OWNERS = ("planner", "writer", "integration")
 _OF_ACCOUNTS = " WHERE account_id = ANY(%(accounts)s)"
 _QUERIES: Mapping[str, Mapping[str, str]] = {
     "orchestrator": {
-        "runs": "SELECT id, account_id, status, captured_credits, plan FROM run",
+        "runs": "SELECT id, account_id, site_id, status, captured_credits, plan, schedule_time FROM run",
         "stages": "SELECT run_id, place, function, planned, succeeded, failed, cancelled, credits, state"
         " FROM run_stage",
         "steps": "SELECT id, account_id, run_id, place, function, lane, subject_id, status, credits, create_time,"

@@ -153,6 +153,7 @@ def _twins(evidence: Evidence) -> Iterator[str]:
     live = [row for row in evidence["keywords"] if row["delete_time"] is None]
     pairs = (
         ("steps", evidence["steps"], ("run_id", "place", "function", "subject_id")),
+        ("runs", [row for row in evidence["runs"] if row["schedule_time"]], ("site_id", "schedule_time")),
         ("contents", [row for row in evidence["contents"] if row["task_id"]], ("task_id",)),
         ("tasks", [row for row in evidence["tasks"] if row["content_idea_id"]], ("content_idea_id",)),
         ("images", [row for row in evidence["images"] if row["content_id"]], ("content_id", "kind", "position")),
