@@ -26,8 +26,15 @@ def say(console: Console, *lines: str) -> None:
 
 
 def _table(title: str, *, footer: bool = False) -> Table:
+    """Return a table that fits into 80 columns where its cells are of usual length."""
     return Table(
-        title=title, title_justify="left", box=box.SIMPLE_HEAD, show_footer=footer, pad_edge=False, show_edge=False
+        title=title,
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        show_footer=footer,
+        show_edge=False,
+        pad_edge=False,
+        collapse_padding=True,
     )
 
 
@@ -36,7 +43,7 @@ def quote_table(quote: Json) -> Table:
     table = _table("Quote", footer=True)
     table.add_column("stage", footer="all", no_wrap=True)
     table.add_column("items", justify="right")
-    table.add_column("told from")
+    table.add_column("from")
     table.add_column("credits", justify="right", footer=str(quote["expected_credits"]))
     table.add_column("at most", justify="right", footer=str(quote["limit_credits"]))
     table.add_column("price")
@@ -51,7 +58,7 @@ def _price(line: Json) -> str:
     if not line["unit_size"]:
         return ""
     of = f"{line['unit_size']} {line['unit']}" if line["unit_size"] > 1 else line["unit"].removesuffix("s")
-    return f"{line['unit_credits']} per {of}"
+    return f"{line['unit_credits']} / {of}"
 
 
 def quote_notes(quote: Json) -> list[str]:
@@ -74,7 +81,7 @@ def stages_table(run: Json) -> Table:
     for heading in ("waited", "done", "failed", "made", "left"):
         table.add_column(heading, justify="right")
     table.add_column("credits", justify="right", footer=str(run["captured_credits"]))
-    table.add_column("seconds", justify="right", footer=seconds_text(run))
+    table.add_column("s", justify="right", footer=seconds_text(run))
     for stage in run["stages"]:
         names = ("waiting_at_start", "succeeded", "failed", "made", "left", "credits")
         table.add_row(stage_name(stage), *(str(stage[name]) for name in names), seconds_text(stage))

@@ -91,7 +91,7 @@ def terminal(customer: Customer, home: Path, *words: str) -> Iterator[Terminal]:
 
 class TestElsewhere:
     def test_a_run_is_quoted_told_line_by_line_and_listed(self, customer: Customer, tmp_path: Path) -> None:
-        assert "1 per 20 keywords" in igny8(customer, tmp_path, "quote", "--stages", "1,2", "--cap", "2=1")
+        assert "1 / 20 keywords" in igny8(customer, tmp_path, "quote", "--stages", "1,2", "--cap", "2=1")
         told = igny8(customer, tmp_path, "run", "--stages", "1,2", "--cap", "2=1", "--yes")
         assert "1 keywords to clusters: 1 of 1 in" in told
         assert "2 clusters to ideas: 1 of 1 in" in told

@@ -39,10 +39,29 @@ class TestTables:
         text = printed(quote_table(quote))
         assert "2 clusters to ideas" in text
         assert "288" in text
-        assert "1 per 100 words" in text
+        assert "1 / 100 words" in text
         notes = quote_notes(quote)
         assert notes[0] == "6 image prompts to images: images_per_article is 0: this run makes no pictures"
         assert notes[1].startswith("platform: ")
+
+    def test_tables_fit_a_small_terminal(self) -> None:
+        numbers = {
+            "planned": 450,
+            "succeeded": 450,
+            "made": 1350,
+            "left": 1200,
+            "credits": 1350,
+            "waiting_at_start": 450,
+        }
+        whole = stages_table(run(stage(5, "generate_image_prompts", **numbers)))
+        line = quote_line(
+            5, "generate_image_prompts", items=450, operation="image_prompt", basis="platform", unit_size=20,
+            unit="keywords", unit_credits=1, expected_credits=12345, limit_credits=12345,
+        )  # fmt: skip
+        quote = {"lines": [line], "expected_credits": 12345, "limit_credits": 12345}
+        for table in (whole, quote_table(quote)):
+            console = Console(file=io.StringIO(), width=200)
+            assert console.measure(table).maximum <= 80
 
     def test_runs_say_why_they_are_paused_and_how_far_they_are(self) -> None:
         paused = run(status="paused", pause_reason="quote_exhausted", current_stage=4, items_done=3, items_expected=10)
