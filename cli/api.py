@@ -73,6 +73,10 @@ class Api:
         """Write, under an idempotency key of its own. Raises Refused, Unreachable."""
         return self._call("POST", path, json=body or {}, headers={"Idempotency-Key": str(uuid.uuid4())})
 
+    def patch(self, path: str, body: Json) -> Json:
+        """Change what the body names. Raises Refused, Unreachable."""
+        return self._call("PATCH", path, json=body)
+
     def upload(self, path: str, file: Path, **query: str) -> Json:
         """Send a file as the body. Raises Refused, Unreachable."""
         with file.open("rb") as content:

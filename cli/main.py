@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from cli import admin, remote
+from cli import admin, remote, schedule
 from cli.errors import CommandError
 from cli.options import DataOption
 
@@ -21,7 +21,7 @@ commands = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-commands.add_typer(admin.app, name="admin", help="Accounts, keys, sites and databases.")
+commands.add_typer(admin.app, name="admin", help="Accounts, keys, sites, databases and upkeep.")
 console = Console()
 
 HERE = "On this machine"
@@ -75,6 +75,7 @@ def doctor(
 
 
 remote.add_to(commands)
+schedule.add_to(commands)
 
 
 def app() -> None:
