@@ -56,7 +56,7 @@ class Findings:
         ended_credits: that holds of ended steps had, which were ended.
     """
 
-    compared: Counter[str] = field(default_factory=Counter)
+    compared: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(books.COMPARISONS, 0)))
     differences: list[Difference] = field(default_factory=list)
     ended_credits: int = 0
 
@@ -86,11 +86,11 @@ class Findings:
 
     def as_json(self) -> dict[str, Any]:
         """Return them as they are kept and shown; of many differences the first."""
-        wrong = Counter(difference.what for difference in self.differences)
-        compared = [
-            {"what": what, "count": self.compared[what], "differences": wrong[what]}
-            for what in [*self.compared, *(wrong.keys() - self.compared.keys())]
-        ]
+        own = (
+            one.what if one.what in books.COMPARISONS else books.BOOKS for one in self.differences
+        )  # billing's words
+        wrong = Counter(own)
+        compared = [{"what": what, "count": count, "differences": wrong[what]} for what, count in self.compared.items()]
         shown = [{**asdict(one), "account_id": str(one.account_id)} for one in self.differences[:SHOWN_MAX]]
         return {
             "compared": compared,
@@ -136,7 +136,7 @@ class Reconciler:
                 Difference(UUID(d.account_id), d.what, "the account's books", d.booked, d.counted)
                 for d in page.differences
             ]
-            self._findings.add("the books of each account", page.accounts, found)
+            self._findings.add(books.BOOKS, page.accounts, found)
             token = page.next_page_token
             if not token:
                 return

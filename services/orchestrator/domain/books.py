@@ -66,9 +66,12 @@ class Difference:
     counted: int
 
 
+BOOKS = "the books of each account"
+RUNS = "a run's credits = its steps'"
 CAPTURES = "captures = done steps"
 HOLDS = "ended steps hold nothing"
-RUNS = "a run's credits = its steps'"
+COMPARISONS = (BOOKS, RUNS, CAPTURES, HOLDS)
+"""What is compared."""
 
 
 def compare(account_id: UUID, booked: Booked, ended: Ended) -> list[Difference]:

@@ -84,7 +84,7 @@ class TestNothing:
     def test_differs_after_honest_work(self, worked: Owner) -> None:
         found = findings(worked)
         assert not [one for one in found.differences if one.account_id == worked.passport.account_id]
-        assert found.compared["the books of each account"] >= 1
+        assert found.compared[books.BOOKS] >= 1
         assert min(found.compared[what] for what in (books.CAPTURES, books.HOLDS, books.RUNS)) >= 2
 
     def test_is_said_of_steps_that_may_be_under_way(self, worked: Owner) -> None:
@@ -191,10 +191,13 @@ def test_what_is_shown_counts_every_difference_and_lists_the_first() -> None:
     found = Findings()
     found.add(books.CAPTURES, 500, [Difference(account, books.CAPTURES, f"step {n}", 1, 2) for n in range(150)])
     found.add(books.RUNS, 9, [])
+    found.add(books.BOOKS, 3, [Difference(account, "grants and the balance", "the account's books", 5, 6)])
     shown = found.as_json()
     assert shown["compared"] == [
-        {"what": books.CAPTURES, "count": 500, "differences": 150},
+        {"what": books.BOOKS, "count": 3, "differences": 1},
         {"what": books.RUNS, "count": 9, "differences": 0},
+        {"what": books.CAPTURES, "count": 500, "differences": 150},
+        {"what": books.HOLDS, "count": 0, "differences": 0},
     ]
-    assert (shown["difference_count"], len(shown["differences"])) == (150, 100)
-    assert found.error.startswith("150 differences; the first: captures = done steps, step 0")
+    assert (shown["difference_count"], len(shown["differences"])) == (151, 100)
+    assert found.error.startswith("151 differences; the first: captures = done steps, step 0")
