@@ -17,12 +17,12 @@ import sqlalchemy as sa
 
 from chassis.clock import Clock, SystemClock
 from chassis.database import Database
-from chassis.errors import Fault, Kind, Unavailable
+from chassis.errors import FailedPrecondition, Fault, Kind, Unavailable
 from chassis.passport import SiteClaim
 from chassis.tenancy import Tenant
 from services.orchestrator import automation, clients, repository
 from services.orchestrator.bells import Bells
-from services.orchestrator.clients import Peers
+from services.orchestrator.clients import Peers, ResolvedSite
 from services.orchestrator.domain.settings import next_start
 from services.orchestrator.errors import RunActive
 from services.orchestrator.passports import EDGE, of_run
@@ -152,7 +152,7 @@ class Scheduler:
         """Make a start, or find out why it cannot be, and tell the next. What passes is tried again."""
         zone = start.settings["account_zone"]
         try:
-            site = self._peers.send(clients.resolve_site(start.account_id, start.site_id), EDGE)
+            site = self._resolve(start)
             zone = site.time_zone
             outcome = self._outcome(start, site.claim)
         except Fault as fault:
@@ -162,6 +162,14 @@ class Scheduler:
                 return
             outcome = Outcome(f"not started: {fault.message}")
         self._finish(start, outcome, zone)
+
+    def _resolve(self, start: Start) -> ResolvedSite:
+        try:
+            return self._peers.send(clients.resolve_site(start.account_id, start.site_id), EDGE)
+        except Fault as fault:
+            if fault.code is Kind.NOT_FOUND:
+                raise FailedPrecondition("The site is switched off or was deleted.") from fault
+            raise
 
     def _outcome(self, start: Start, site: SiteClaim | None) -> Outcome:
         tenant = Tenant(start.account_id, site)

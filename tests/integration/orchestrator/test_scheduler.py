@@ -18,7 +18,7 @@ from services.orchestrator.bells import Bells, celery_app
 from services.orchestrator.clients import Call, Peers
 from services.orchestrator.scheduler import PUT_OFF_S, Scheduler
 from tests.house import House, at_site
-from tests.integration.orchestrator.conftest import Owner
+from tests.integration.orchestrator.conftest import TOPICS, Owner
 from tests.integration.orchestrator.workers import Act, failing, sweeping
 
 Config = orchestrator_pb2.AutomationConfig
@@ -127,7 +127,7 @@ def tick(owner: Owner) -> Config:
 @pytest.fixture
 def daily(owner: Owner) -> Iterator[Owner]:
     """Somebody whose site has keywords and a daily run of its first stage."""
-    owner.add_keywords()
+    owner.add_keywords(TOPICS[:5])
     change(owner, enabled=True, plan=orchestrator_pb2.RunPlan(stages=[1]))
     yield owner
     for run in runs(owner):
@@ -373,7 +373,7 @@ class TestNoStart:
         daily.house.call(path, request, identity_pb2.Site, at_site(daily.passport, None))
         make_due(daily)
         after = tick(daily)
-        assert after.last_outcome.startswith("not started: There is no site")
+        assert after.last_outcome == "not started: The site is switched off or was deleted."
         assert after.next_run_time.ToDatetime(tzinfo=UTC) > datetime.now(UTC)
 
     @pytest.mark.parametrize("call", ["ResolveSite", "AcceptQuote"])

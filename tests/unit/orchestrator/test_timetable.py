@@ -1,5 +1,8 @@
 """Starts of scheduled runs, held to a walk through UTC that reads the clock of every zone."""
 
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -158,6 +161,16 @@ def test_a_local_time_that_is_on_the_clock_is_found_at_its_first(zone: str, minu
     found = first_instant(local, ZoneInfo(zone))
     assert found.astimezone(ZoneInfo(zone)).replace(tzinfo=None, fold=0) == local
     assert found <= instant
+
+
+def test_a_machine_without_zones_of_its_own_has_all_of_them() -> None:
+    program = (
+        "from chassis import clock; names = clock._zone_names();"
+        "print(len(names), all(clock.zone_named(name).key == name for name in names))"
+    )
+    environment = {**os.environ, "PYTHONTZPATH": ""}
+    found = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    assert found.stdout.split() == [str(len(clock._zone_names())), "True"]
 
 
 class TestNames:
