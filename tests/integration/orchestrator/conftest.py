@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import pytest
+import sqlalchemy as sa
 from google.protobuf.message import Message
 from igny8.billing.v1 import billing_pb2, billing_service_pb2
 from igny8.identity.v1 import identity_pb2, identity_service_pb2
@@ -15,7 +16,7 @@ from igny8.planner.v1 import planner_pb2, planner_service_pb2
 
 from chassis.passport import Passport, SectorClaim, SiteClaim
 from chassis.testing.postgres import TemplateDatabases
-from tests.house import House, engine, open_house
+from tests.house import House, at_site, engine, open_house
 
 M = TypeVar("M", bound=Message)
 _IDENTITY = "/igny8.identity.v1.IdentityService/"
@@ -89,6 +90,19 @@ class Owner:
             request = planner_service_pb2.CreateKeywordRequest(site_id=str(self.site.id), keyword=keyword)
             path = "/igny8.planner.v1.PlannerService/CreateKeyword"
             self.house.call(path, request, planner_pb2.Keyword, self.passport)
+
+    def delete_site(self) -> None:
+        request = identity_service_pb2.DeleteSiteRequest(site_id=str(self.site.id))
+        self.house.call(_IDENTITY + "DeleteSite", request, identity_pb2.Site, at_site(self.passport, None))
+
+    def suspend(self) -> None:
+        identity = sa.create_engine(self.house.databases["identity"].owner)
+        account = {"id": str(self.passport.account_id)}
+        with identity.begin() as connection:
+            connection.execute(sa.text("SELECT set_config('app.account', :id, true)"), account)
+            statement = sa.text("UPDATE account SET status = 'suspended' WHERE id = :id")
+            assert connection.execute(statement, account).rowcount == 1
+        identity.dispose()
 
     def connect_sites(self) -> None:
         destination = integration_pb2.SiteIntegration(platform=integration_pb2.PLATFORM_SITES, active=True)

@@ -5,7 +5,6 @@ from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
-from igny8.identity.v1 import identity_pb2, identity_service_pb2
 from igny8.orchestrator.v1 import orchestrator_pb2, orchestrator_service_pb2
 
 from chassis.errors import Internal, InvalidArgument, NotFound, Unavailable
@@ -243,25 +242,9 @@ class TestCancel:
 
 
 class TestTenantGone:
-    def delete_site(self, owner: Owner) -> None:
-        path = "/igny8.identity.v1.IdentityService/DeleteSite"
-        request = identity_service_pb2.DeleteSiteRequest(site_id=str(owner.site.id))
-        whole = owner.passport.__class__(owner.passport.scopes, owner.passport.account_id, None, "user", "")
-        owner.house.call(path, request, identity_pb2.Site, whole)
-
-    def suspend(self, owner: Owner) -> None:
-        engine = sa.create_engine(owner.house.databases["identity"].owner)
-        with engine.begin() as connection:
-            connection.execute(
-                sa.text("SELECT set_config('app.account', :id, true)"), {"id": str(owner.passport.account_id)}
-            )
-            statement = sa.text("UPDATE account SET status = 'suspended' WHERE id = :id")
-            assert connection.execute(statement, {"id": owner.passport.account_id}).rowcount == 1
-        engine.dispose()
-
     def test_a_run_of_a_deleted_site_ends_and_says_why(self, owner: Owner) -> None:
         run = owner.start(owner.quote(stages=[1]).id)
-        self.delete_site(owner)
+        owner.delete_site()
         owner.house.work()
         done = owner.read(run.id)
         assert done.status == Run.STATUS_FAILED
@@ -269,7 +252,7 @@ class TestTenantGone:
 
     def test_a_run_of_a_suspended_account_ends_and_says_why(self, owner: Owner) -> None:
         run = owner.start(owner.quote(stages=[1]).id)
-        self.suspend(owner)
+        owner.suspend()
         owner.house.work()
         done = owner.read(run.id)
         assert done.status == Run.STATUS_FAILED
@@ -281,7 +264,7 @@ class TestTenantGone:
         Worker(owner.house).round()
         Worker(owner.house, before={"Complete": failing(Unavailable("The model is away."))}).round()
         assert owner.balance().held > 0
-        self.delete_site(owner)
+        owner.delete_site()
         for _ in range(3):
             make_due(owner.house)
             Worker(owner.house).round()
@@ -301,7 +284,7 @@ class TestTenantGone:
         run = owner.start(owner.quote(stages=[2], max_clusters=1).id)
         Worker(owner.house).round()
         Worker(owner.house, before={"Capture": failing(Unavailable("Billing is away."))}).round()
-        self.delete_site(owner)
+        owner.delete_site()
         make_due(owner.house)
         Worker(owner.house).round()
         done = owner.read(run.id)
@@ -319,7 +302,7 @@ class TestTenantGone:
         with pytest.raises(SystemError):
             around(owner.house, moment, "ApplyWork", failing(SystemError())).round()
         assert owner.balance().held > 0
-        getattr(self, gone)(owner)
+        getattr(owner, gone)()
         make_due(owner.house)
         assert Worker(owner.house).round() == 1
         done = owner.read(run.id)
@@ -349,7 +332,7 @@ class TestTenantGone:
         Worker(owner.house).round()
         with pytest.raises(SystemError):
             around(owner.house, "before", "ApplyWork", failing(SystemError())).round()
-        self.delete_site(owner)
+        owner.delete_site()
         make_due(owner.house)
         Worker(owner.house, before={"ApplyWork": failing(NotFound("The cluster is gone."))}).round()
         done = owner.read(run.id)

@@ -5,17 +5,13 @@ from collections.abc import Iterator
 import pytest
 
 from tests.house import House
-from tests.integration.orchestrator.conftest import new_owner
-from tests.integration.orchestrator.crashes.supply import Supply
+from tests.integration.orchestrator.crashes.supply import Supply, open_supply
 from tests.integration.orchestrator.crashes.witness import Witness
 
 
 @pytest.fixture(scope="package")
 def supply(house: House) -> Supply:
-    house.work()  # what other tests have left
-    made = Supply(new_owner(house, credits=1_000_000, sectors=5))
-    made.open()
-    return made
+    return open_supply(house)
 
 
 @pytest.fixture(scope="package")

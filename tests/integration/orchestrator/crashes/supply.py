@@ -15,7 +15,8 @@ from igny8.planner.v1 import planner_pb2, planner_service_pb2
 from chassis.ids import new_id
 from chassis.objects import FolderStore
 from services.orchestrator.domain.stages import FUNCTIONS
-from tests.integration.orchestrator.conftest import Owner
+from tests.house import House
+from tests.integration.orchestrator.conftest import Owner, new_owner
 from tests.integration.orchestrator.crashes.lives import Life
 from tests.integration.orchestrator.workers import Worker
 
@@ -45,20 +46,6 @@ class Supply:
 
     owner: Owner
     letters: random.Random = field(default_factory=lambda: random.Random(1))  # noqa: S311 - the same words every time
-
-    def open(self) -> None:
-        """Connect the destination, and let the account have more keywords than a free one."""
-        self.owner.connect_sites()
-        plan = json.dumps({"plan": "Big", "max_keywords": 100_000})
-        account_id = str(self.owner.passport.account_id)
-        fact = events_pb2.Event(id=str(new_id()), kind="billing.plan_changed", account_id=account_id, payload_json=plan)
-        self.owner.house.remotes["planner"].call_path(
-            "/igny8.common.v1.InboxService/DeliverEvent",
-            events_service_pb2.DeliverEventRequest(event=fact),
-            events_service_pb2.DeliverEventResponse,
-            self.owner.passport,
-            deadline_s=5.0,
-        )
 
     def runs(self, function: str, lives: Sequence[Life]) -> Iterator[tuple[orchestrator_pb2.Run, list[Life]]]:
         """Start one run after another until there was a step for each life; the next when the last was used up."""
@@ -150,6 +137,19 @@ class Supply:
         key = f"imports/{self.owner.passport.account_id}/{new_id()}.csv"
         FolderStore(self.owner.house.folder / "objects").put(key, f"keyword,volume\n{self._word()},10\n".encode())
         return {"object_key": key, "filename": "few.csv", "sector_id": str(self.owner.site.sectors[0].id)}
+
+
+def open_supply(house: House) -> Supply:
+    """Sign somebody up whose account may have more keywords than a free one, with a destination."""
+    house.work()  # what other tests have left
+    owner = new_owner(house, credits=1_000_000, sectors=_SECTORS)
+    owner.connect_sites()
+    plan, account_id = json.dumps({"plan": "Big", "max_keywords": 100_000}), str(owner.passport.account_id)
+    fact = events_pb2.Event(id=str(new_id()), kind="billing.plan_changed", account_id=account_id, payload_json=plan)
+    request, answer = events_service_pb2.DeliverEventRequest(event=fact), events_service_pb2.DeliverEventResponse
+    path = "/igny8.common.v1.InboxService/DeliverEvent"
+    house.remotes["planner"].call_path(path, request, answer, owner.passport, deadline_s=5.0)
+    return Supply(owner)
 
 
 @contextmanager

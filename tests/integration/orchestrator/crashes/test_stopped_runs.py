@@ -1,11 +1,14 @@
 """A run is cancelled or paused while a worker of it is frozen anywhere: between Apply and Capture, say."""
 
+from contextlib import closing
+
 import pytest
 from igny8.orchestrator.v1 import orchestrator_pb2
 
+from tests.house import House
 from tests.integration.orchestrator.crashes.lives import Life, Walk
 from tests.integration.orchestrator.crashes.paths import PATHS, points, sent
-from tests.integration.orchestrator.crashes.supply import Supply
+from tests.integration.orchestrator.crashes.supply import Supply, open_supply
 from tests.integration.orchestrator.crashes.witness import Witness, changes
 from tests.integration.orchestrator.workers import make_due
 
@@ -14,7 +17,7 @@ Run = orchestrator_pb2.Run
 
 def but_asked(lines: list[str]) -> list[str]:
     """Leave out what a worker that froze just before it asked a model asks when it wakes: nobody hears the answer."""
-    return [line for line in lines if not line.startswith("ai.ai_call +")]
+    return [line for line in lines if not line.startswith("ai + ai_call:")]
 
 
 @pytest.mark.parametrize("function", PATHS)
@@ -60,3 +63,22 @@ def test_paused_nothing_is_held_and_resumed_it_ends_once(supply: Supply, witness
         make_due(house)
         house.work()
         witness.check(run.id, function, succeeded=len(lives))
+
+
+@pytest.mark.parametrize("gone", ["delete_site", "suspend"])
+def test_its_site_deleted_or_its_account_suspended_it_ends_as_it_stands(house: House, gone: str) -> None:
+    """What was sent to its owner is captured, all else fails and holds nothing."""
+    function, supply = "generate_ideas", open_supply(house)
+    with closing(Witness(supply.owner)) as witness:
+        lives = [Life(stop) for stop in points(function)]
+        run = supply.start(function, len(lives))
+        witness.read_balance()
+        with Walk(house, lives) as walk:
+            getattr(supply.owner, gone)()
+            make_due(house)
+            house.work()
+            done = sum(life.stop >= sent(function) for life in lives)
+            witness.check(run.id, function, succeeded=done, failed=len(lives) - done)
+            before = witness.everything()
+            walk.wake()
+            assert but_asked(changes(before, witness.everything())) == []

@@ -46,6 +46,7 @@ class Witness:
     def __init__(self, owner: Owner) -> None:
         self._owner, self._house = owner, owner.house
         self._engines = {name: sa.create_engine(urls.owner) for name, urls in self._house.databases.items()}
+        self._all = {service: self._all_of(service) for service in self._engines}
         self._posted = 0
 
     def close(self) -> None:
@@ -65,12 +66,15 @@ class Witness:
             return connection.execute(sa.text(statement), parameters).all()
 
     def everything(self) -> dict[str, Counter[str]]:
-        """Return all rows of the account in all tables of all services, as text."""
+        """Return all rows of the account in all tables of each service, as text."""
         return {
-            f"{service}.{table}": Counter(row.text for row in self.rows(service, _ALL_OF.format(table)))
-            for service in self._engines
-            for (table,) in self.rows(service, _TABLES)
+            service: Counter(f"{row.place}: {row.text}" for row in self.rows(service, statement))
+            for service, statement in self._all.items()
         }
+
+    def _all_of(self, service: str) -> str:
+        tables = [table for (table,) in self.rows(service, _TABLES)]
+        return " UNION ALL ".join(_ALL_OF.format(table) for table in tables)
 
     def check(self, run_id: str, function: str, **expected: int) -> None:
         """Check everything about a run of one function whose steps have all ended.
@@ -147,8 +151,8 @@ class Witness:
 
 def changes(before: Mapping[str, Counter[str]], after: Mapping[str, Counter[str]]) -> list[str]:
     """Return what differs between two looks at everything, as lines of a diff."""
-    gone = [f"{table} - {row}" for table in before for row in before[table] - after[table]]
-    come = [f"{table} + {row}" for table in after for row in after[table] - before[table]]
+    gone = [f"{service} - {row}" for service in before for row in before[service] - after[service]]
+    come = [f"{service} + {row}" for service in after for row in after[service] - before[service]]
     return sorted(gone + come)
 
 
@@ -156,7 +160,7 @@ _TABLES = (
     "SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid"
     " WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace AND a.attname = 'account_id'"
 )
-_ALL_OF = "SELECT t::text AS text FROM {} t"
+_ALL_OF = "SELECT '{0}' AS place, t::text AS text FROM {0} t"
 _STEPS = (
     "SELECT id, function, subject_id, status, credits, attempt FROM step"
     " WHERE run_id = :run AND function <> 'plan_stage'"
