@@ -1,6 +1,4 @@
-"""Claims that are fair between tenants; the function says how."""
-
-from pathlib import Path
+"""Whose turn it is where accounts are level; the next revision installs the function of claims."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -22,9 +20,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("lane", name=op.f("lane_turn_pkey")),
     )
     op.execute(f"GRANT SELECT, INSERT, UPDATE ON lane_turn TO {sweep}")
-    # as it is written: neither ":" nor "%" stands for a parameter in it
-    text = (Path(__file__).parent / "sql" / "claim_steps.sql").read_text()
-    op.get_bind().exec_driver_sql(text, execution_options={"no_parameters": True})
 
 
 def downgrade() -> None:

@@ -4,7 +4,8 @@
 -- same number of the account's: among all that wait, the step comes first whose account would have the fewest steps
 -- under way with it. Where accounts are level, they take turns: the walk over accounts begins behind the one that was
 -- served last (lane_turn). The walk goes from one account's site to the next in step_fair_idx, and never reads what
--- lies behind the first few steps of a site, so that its cost grows with the accounts at work, not with their steps.
+-- lies behind the first few steps of a site, so that its cost grows with the accounts at work, not with their steps. Rows
+-- are compared as wholes so that no other index looks as good to the planner, whatever it knows of the table.
 --
 -- A site has at most p_site_room steps of a lane under way, and never more in all lanes than its own settings say. Both
 -- hold exactly however many workers claim at once: one claims at a time. The lock ends with this one statement, whatever
@@ -13,7 +14,7 @@
 --
 -- Steps of runs that do not run are claimed too: whoever has them lets go of what they hold and puts them aside.
 
-CREATE FUNCTION claim_steps(p_lane text, p_count integer, p_lease_s double precision, p_site_room integer)
+CREATE OR REPLACE FUNCTION claim_steps(p_lane text, p_count integer, p_lease_s double precision, p_site_room integer)
 RETURNS TABLE (claimed step, run_status text, run_plan jsonb, billing_quote_id uuid)
 LANGUAGE plpgsql
 SET lock_timeout = '2s'
@@ -52,28 +53,21 @@ BEGIN
         FROM walk w
         CROSS JOIN LATERAL (
             (
-                SELECT s.account_id, s.site_id, w.around AS around FROM step s
-                WHERE s.lane = p_lane AND s.status IN ('ready', 'running') AND s.due < '9000-01-01 00:00:00+00'
-                  AND (s.account_id, s.site_id) > (w.account_id, w.site_id)
-                ORDER BY s.account_id, s.site_id LIMIT 1
+                SELECT s.account_id, s.site_id, s.due, w.around AS around FROM step s
+                WHERE s.status IN ('ready', 'running') AND s.due < '9000-01-01 00:00:00+00'
+                  AND (s.lane, s.account_id, s.site_id) > (p_lane, w.account_id, w.site_id) AND s.lane <= p_lane
+                ORDER BY s.lane, s.account_id, s.site_id, s.due LIMIT 1
             )
             UNION ALL
             (
-                SELECT s.account_id, s.site_id, true FROM step s
-                WHERE s.lane = p_lane AND s.status IN ('ready', 'running') AND s.due < '9000-01-01 00:00:00+00'
-                  AND NOT w.around
-                ORDER BY s.account_id, s.site_id LIMIT 1
+                SELECT s.account_id, s.site_id, s.due, true FROM step s
+                WHERE s.status IN ('ready', 'running') AND s.due < '9000-01-01 00:00:00+00'
+                  AND s.lane >= p_lane AND s.lane <= p_lane AND NOT w.around
+                ORDER BY s.lane, s.account_id, s.site_id, s.due LIMIT 1
             )
             LIMIT 1
         ) n
-        CROSS JOIN LATERAL (
-            SELECT EXISTS (
-                SELECT FROM step s
-                WHERE s.lane = p_lane AND s.status IN ('ready', 'running') AND s.due < '9000-01-01 00:00:00+00'
-                  AND s.account_id = n.account_id AND s.site_id = n.site_id AND s.due <= v_now
-            ) AS is_due
-            OFFSET 0  -- evaluated once a site
-        ) d
+        CROSS JOIN LATERAL (SELECT n.due <= v_now AS is_due OFFSET 0) d
         WHERE w.accounts < c_accounts_max AND w.place < c_sites_max AND NOT (n.around AND n.account_id > v_after)
     ),
     offered AS (
@@ -89,9 +83,10 @@ BEGIN
         ) b
         CROSS JOIN LATERAL (
             SELECT o.id, o.due FROM step o
-            WHERE o.lane = p_lane AND o.status IN ('ready', 'running') AND o.due < '9000-01-01 00:00:00+00'
-              AND o.account_id = w.account_id AND o.site_id = w.site_id AND o.due <= v_now
-            ORDER BY o.due, o.id
+            WHERE o.status IN ('ready', 'running') AND o.due < '9000-01-01 00:00:00+00'
+              AND (o.lane, o.account_id, o.site_id) >= (p_lane, w.account_id, w.site_id)
+              AND (o.lane, o.account_id, o.site_id, o.due) <= (p_lane, w.account_id, w.site_id, v_now)
+            ORDER BY o.lane, o.account_id, o.site_id, o.due, o.id
             LIMIT greatest(0, least(
                 p_count, p_site_room - b.of_site, coalesce(nullif(c.max_concurrent, 0) - b.of_site_in_all, p_count)
             ))
@@ -112,15 +107,18 @@ BEGIN
         )
         ON CONFLICT (lane) DO UPDATE SET served = excluded.served
     ),
-    locked AS (
-        SELECT s.account_id, s.id FROM best b JOIN step s ON s.account_id = b.account_id AND s.id = b.id
-        WHERE s.status IN ('ready', 'running') AND s.due <= v_now
+    locked AS (  -- by their keys alone: anything else said here would let the planner take another way to them
+        SELECT s.account_id, s.id, s.status, s.due
+        FROM best b JOIN step s ON s.account_id = b.account_id AND s.id = b.id
         FOR UPDATE OF s SKIP LOCKED
+    ),
+    still AS (  -- as they are under the lock
+        SELECT l.account_id, l.id FROM locked l WHERE l.status IN ('ready', 'running') AND l.due <= v_now
     )
     UPDATE step s
     SET status = 'running', fence = s.fence + 1, due = v_now + make_interval(secs => p_lease_s), update_time = v_now
-    FROM locked l JOIN run r ON r.account_id = l.account_id
-    WHERE s.account_id = l.account_id AND s.id = l.id AND r.id = s.run_id
+    FROM still l JOIN run r ON r.account_id = l.account_id
+    WHERE s.account_id = l.account_id AND s.id = l.id AND r.site_id = s.site_id AND r.id = s.run_id
     RETURNING s, r.status,
               -- a plan may name thousands of rows, which only the step that plans needs
               CASE WHEN s.function = 'plan_stage' THEN r.plan ELSE jsonb_build_object('options', r.plan -> 'options') END,
