@@ -26,6 +26,7 @@ from services.orchestrator.usecases import queues, replays, subjects
 _ACTIVE_INDEX = "run_one_active_automation_idx"
 GOES_ON = frozenset({"paused_insufficient_credits", "daily_limit_reached"})
 """Why a run is paused that goes on by itself: when credits come, or on another day."""
+_RESUME_TRIES = 5
 _USED_UP = "The run's quote is used up; ask for one for what is left of it, with the run's id, and resume with that."
 
 
@@ -160,22 +161,36 @@ def resume(
     Raises:
         NotFound: there is no such run or quote.
         FailedPrecondition: it has ended.
-        QuoteInvalid: its quote is used up and no other was given, or the one given is not for this run.
+        QuoteInvalid: its quote is used up and no other was given, the one given is not for this run, or somebody resumed
+            it with another one at this moment.
         Fault: billing refused (INSUFFICIENT_CREDITS).
     """
     with database.transaction(tenant) as tx:
         row = _not_ended(tx, run_id, "resumed")
         quote = _quote_for(tx, row, quote_id) if quote_id else None
     budget = _budget(peers, passport, row, quote)
-    with database.transaction(tenant) as tx:
-        row = _not_ended(tx, run_id, "resumed")
-        if row.billing_quote_id == budget.get("billing_quote_id"):
-            budget = {}  # a repeat promises nothing more
-        if row.status == "running" and not budget:
-            return
-        if row.pause_reason == "quote_exhausted" and not budget:
-            raise QuoteInvalid(_USED_UP)
-        go_on(tx.connection, key_of(row), "Resumed.", **budget)
+    for _ in range(_RESUME_TRIES):
+        seen = row.billing_quote_id
+        with database.transaction(tenant) as tx:
+            row = _not_ended(tx, run_id, "resumed")
+            if not budget or row.billing_quote_id in {seen, budget["billing_quote_id"]}:
+                _go_on_with(tx, row, budget)
+                return
+        # Somebody resumed it with another quote at this moment. Billing knows which of the two it took last.
+        if peers.send(clients.get_quote(budget["billing_quote_id"]), passport).replaced:
+            break
+    raise QuoteInvalid("The run was resumed with another quote at this moment; look at it again.")
+
+
+def _go_on_with(tx: Transaction, row: sa.Row[Any], budget: Mapping[str, Any]) -> None:
+    """Let a run, which is locked, go on with a budget that billing has agreed to."""
+    if row.billing_quote_id == budget.get("billing_quote_id"):
+        budget = {}  # a repeat promises nothing more
+    if row.status == "running" and not budget:
+        return
+    if row.pause_reason == "quote_exhausted" and not budget:
+        raise QuoteInvalid(_USED_UP)
+    go_on(tx.connection, key_of(row), "Resumed.", **budget)
 
 
 def go_on(connection: sa.Connection, key: RunKey, message: str, **values: Any) -> None:

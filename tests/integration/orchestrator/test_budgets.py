@@ -1,5 +1,7 @@
 """Runs whose budget ends in the middle: they pause, say why, and go on to a total that is the sum of their steps."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import sqlalchemy as sa
 from igny8.orchestrator.v1 import orchestrator_pb2
@@ -102,6 +104,27 @@ class TestQuoteExhausted:
         assert owner.change("Resume", run.id, quote_id=quote.id).quoted_credits == held
         make_due(owner.house)
         owner.house.work()
+        ends_with_the_sum_of_its_steps(owner, run.id, before)
+
+
+class TestAtOnce:
+    def test_of_two_new_quotes_at_once_the_run_has_the_one_that_billing_took_last(self, owner: Owner) -> None:
+        run = exhausted(owner)
+        before = owner.balance().posted + IDEAS_CREDITS
+        quotes = [owner.quote_rest(run.id).id for _ in range(4)]
+
+        def resume(quote_id: str) -> str:
+            try:
+                owner.change("Resume", run.id, quote_id=quote_id)
+            except Fault as fault:
+                return fault.reason
+            return "resumed"
+
+        with ThreadPoolExecutor(4) as pool:
+            answers = list(pool.map(resume, quotes))
+        assert "resumed" in answers
+        assert set(answers) <= {"resumed", "QUOTE_INVALID"}
+        owner.house.work()  # a run on a quote that was replaced would reserve nothing
         ends_with_the_sum_of_its_steps(owner, run.id, before)
 
 
