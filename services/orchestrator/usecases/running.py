@@ -161,8 +161,8 @@ def resume(
     Raises:
         NotFound: there is no such run or quote.
         FailedPrecondition: it has ended.
-        QuoteInvalid: its quote is used up and no other was given, the one given is not for this run, or somebody resumed
-            it with another one at this moment.
+        QuoteInvalid: its quote is used up and no other was given, the one given is not for this run, or somebody
+            resumed it with another one at this moment.
         Fault: billing refused (INSUFFICIENT_CREDITS).
     """
     with database.transaction(tenant) as tx:
