@@ -19,14 +19,15 @@ from chassis.tenancy import Operations
 _LOCK = 0x19A8_0001  # any number, the same for all: one database has one migrator
 
 
-def upgrade(package: str, owner_url: str, *, app_role: str, sweep_role: str) -> None:
-    """Bring a database to the newest schema of a service.
+def upgrade(package: str, owner_url: str, *, app_role: str, sweep_role: str, revision: str = "head") -> None:
+    """Bring a database to the newest schema of a service, or to an older one than that.
 
     Args:
         package: the service's package, "services.planner".
         owner_url: SQLAlchemy URL under the owner role.
         app_role: the role the service runs as; migrations grant to it.
         sweep_role: the role of claims and relays.
+        revision: where to stop.
 
     Raises:
         sqlalchemy.exc.OperationalError: the database cannot be reached, or a lock was not got in time.
@@ -40,7 +41,7 @@ def upgrade(package: str, owner_url: str, *, app_role: str, sweep_role: str) -> 
             connection.execute(sa.text("SET lock_timeout = '4s'"))
             connection.commit()
             with EnvironmentContext(
-                config, script, fn=lambda revision, _: script._upgrade_revs("head", revision)
+                config, script, fn=lambda current, _: script._upgrade_revs(revision, current)
             ) as env:
                 env.configure(connection=connection, app_role=app_role, sweep_role=sweep_role)
                 with env.begin_transaction():
