@@ -1,29 +1,29 @@
 """Doorbells: a Celery message says only "lane X has work". Lost, late or double, it does not matter.
 
-At most one bell of a lane is outstanding; whoever drains the lane takes it down first.
+At most one bell of a lane is outstanding, however long all workers are busy; who drains the lane takes it down first.
 """
 
 import logging
 
-import sqlalchemy as sa
 from celery import Celery
 from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
-from chassis.database import Database
+from chassis.database import DATABASE_ERRORS, Database
 
 log = logging.getLogger(__name__)
-STALE_S = 5  # a bell that nobody answered for so long was lost
+STALE_S = 5  # a bell that nobody answered for so long may be lost: whether it still hangs in the queue is looked at
 TASK = "drain"
 
-_RING = sa.text(
-    "INSERT INTO lane (lane, rung_time) VALUES (:lane, now()) ON CONFLICT (lane) DO UPDATE SET rung_time = now()"
-    " WHERE lane.rung_time IS NULL OR lane.rung_time < now() - make_interval(secs => :stale) RETURNING 1"
-)
-_TAKE_DOWN = sa.text("UPDATE lane SET rung_time = NULL WHERE lane = :lane")
-_ANSWER = sa.text(
-    "INSERT INTO lane (lane, polled_time) VALUES (:lane, now())"
-    " ON CONFLICT (lane) DO UPDATE SET rung_time = NULL, polled_time = now()"
-)
+_RING = """
+    INSERT INTO lane (lane, rung_time) VALUES (%(lane)s, now()) ON CONFLICT (lane) DO UPDATE SET rung_time = now()
+    WHERE lane.rung_time IS NULL OR lane.rung_time < now() - make_interval(secs => %(stale)s) RETURNING 1
+"""
+_TAKE_DOWN = "UPDATE lane SET rung_time = NULL WHERE lane = %(lane)s RETURNING 1"
+_ANSWER = """
+    INSERT INTO lane (lane, polled_time) VALUES (%(lane)s, now())
+    ON CONFLICT (lane) DO UPDATE SET rung_time = NULL, polled_time = now() RETURNING 1
+"""
 
 
 def celery_app(redis_url: str, *, timeout_s: float = 1.0) -> Celery:
@@ -73,24 +73,28 @@ class Bells:
         """
         try:
             return self._ring(lane)
-        except sa.exc.SQLAlchemyError as error:
+        except DATABASE_ERRORS as error:
             log.warning("the bell of lane %s could not be looked at: %s", lane, error)
             return False
 
     def _ring(self, lane: str) -> bool:
-        with self._database.untenanted() as connection:
-            if connection.execute(_RING, {"lane": lane, "stale": STALE_S}).first() is None:
-                return True
+        if not self._database.single(_RING, {"lane": lane, "stale": STALE_S}):
+            return True
         try:
-            self._app.send_task(TASK, args=[lane], queue=lane, ignore_result=True)
-        except (OperationalError, OSError) as error:
+            self._send(lane)
+        except (OperationalError, RedisError, OSError) as error:
             log.warning("the bell of lane %s could not be rung: %s", lane, error)
-            with self._database.untenanted() as connection:
-                connection.execute(_TAKE_DOWN, {"lane": lane})
+            self._database.single(_TAKE_DOWN, {"lane": lane})
             return False
         return True
 
+    def _send(self, lane: str) -> None:
+        """Send the message, unless the lane's last one is still in its queue: then every worker is busy, and would find
+        one more for every few seconds of that when it is done."""
+        with self._app.producer_pool.acquire(block=True) as producer:
+            if producer.channel.queue_declare(queue=lane).message_count == 0:
+                self._app.send_task(TASK, args=[lane], queue=lane, ignore_result=True, producer=producer)
+
     def answer(self, lane: str) -> None:
         """Take a lane's bell down, because somebody looks now."""
-        with self._database.untenanted() as connection:
-            connection.execute(_ANSWER, {"lane": lane})
+        self._database.single(_ANSWER, {"lane": lane})

@@ -21,6 +21,7 @@ from services.orchestrator.engine.claims import Held
 log = logging.getLogger(__name__)
 LONGEST_S = 60.0
 NEGLECTED_S = 1.0  # a step that could have been claimed for so long has no drain of its own lane
+RING_S = 0.2  # what is done in this time rings the next lanes once
 IDLE_S = 0.3  # an empty lane is looked at again for so long, since a stage's end fills the next lane at once
 
 Carried = dict[asyncio.Task[None], Held]
@@ -38,7 +39,9 @@ class Drain:
         stopping: whether the worker is to end: what is under way is carried on, and nothing else is claimed.
         room: how many steps of each lane are carried at once.
         site_room: how many of one site all workers together carry at once in each lane.
-        looked: when other lanes were last looked at, by the monotonic clock.
+        looked: when neglected lanes were last looked for, by the monotonic clock.
+        rung: when other lanes were last rung, by the monotonic clock.
+        unrung: whether steps have ended since, which may have filled other lanes.
         lease_s: seconds that a step is claimed for at a time.
     """
 
@@ -50,6 +53,8 @@ class Drain:
     room: Mapping[str, int] = field(default_factory=lambda: ROOM)
     site_room: Mapping[str, int] = field(default_factory=lambda: SITE_ROOM)
     looked: float = 0.0
+    rung: float = 0.0
+    unrung: bool = False
     lease_s: float = LEASE_S
 
     async def run(self) -> None:
@@ -105,7 +110,9 @@ class Drain:
         done, _ = await asyncio.wait(carried, timeout=0.25, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             carried.pop(task)
-        if done:
+        self.unrung = self.unrung or bool(done)
+        if self.unrung and time.monotonic() - self.rung > RING_S:
+            self.unrung, self.rung = False, time.monotonic()
             await self._ring_others()
 
     async def _carry(self, held: Held) -> None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -13,8 +14,10 @@ import pytest
 import sqlalchemy as sa
 
 from chassis.database import Database
+from chassis.embedded.redis import EmbeddedRedis
 from chassis.errors import NotFound
-from services.orchestrator.bells import Bells, celery_app
+from chassis.testing.processes import free_address
+from services.orchestrator.bells import STALE_S, Bells, celery_app
 from services.orchestrator.domain.stages import LANES
 from services.orchestrator.engine import checkpoints, claims, ending, success
 from services.orchestrator.engine.checkpoints import IF_RUNNING, Checkpoint, Standing
@@ -179,10 +182,36 @@ def rung(database: Database, lane: str) -> bool:
         return bool(connection.execute(statement, {"lane": lane}).scalar())
 
 
+def nobody_answered(database: Database, lane: str) -> None:
+    """Let a lane's bell have been rung so long ago that it may be lost."""
+    with database.untenanted() as connection:
+        statement = "UPDATE lane SET rung_time = now() - make_interval(secs => :s) WHERE lane = :lane"
+        connection.execute(sa.text(statement), {"s": STALE_S + 1, "lane": lane})
+
+
 class TestBells:
     def test_a_bell_that_cannot_be_rung_is_taken_down_again(self, database: Database) -> None:
         assert not Bells(database, celery_app(REFUSED)).ring("sync")
         assert not rung(database, "sync")
+
+    def test_while_every_worker_is_busy_one_bell_hangs_in_the_queue(self, database: Database, tmp_path: Path) -> None:
+        redis = EmbeddedRedis(tmp_path / "redis", port=int(free_address().rpartition(":")[2]))
+        redis.start()
+        try:
+            app = celery_app(redis.url)
+            for _ in range(3):
+                assert Bells(database, app).ring("sync")
+                nobody_answered(database, "sync")
+            with app.connection_for_read() as connection:
+                assert connection.default_channel.queue_declare(queue="sync").message_count == 1
+                connection.default_channel.queue_purge("sync")  # a worker takes it
+            assert Bells(database, app).ring("sync")
+            with app.connection_for_read() as connection:
+                assert connection.default_channel.queue_declare(queue="sync").message_count == 1
+            Bells(database, app).answer("sync")
+            assert not rung(database, "sync")
+        finally:
+            redis.stop()
 
     def test_a_frozen_redis_holds_nobody_up_for_more_than_a_moment(self, database: Database) -> None:
         with silent_port() as port:
