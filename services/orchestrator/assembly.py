@@ -11,7 +11,8 @@ from chassis.server import Offer
 from chassis.service import Built
 from services.orchestrator.bells import Bells, celery_app
 from services.orchestrator.clients import Peers
-from services.orchestrator.config import OrchestratorConfig
+from services.orchestrator.config import OrchestratorConfig, rooms
+from services.orchestrator.domain.stages import SITE_ROOM
 from services.orchestrator.leases import lease_s
 from services.orchestrator.maintenance import MAINTENANCE_S, Maintenance, tasks
 from services.orchestrator.passports import SiteBook
@@ -29,6 +30,7 @@ def assemble(environment: Environment) -> Built:
         ConfigurationError: the environment is incomplete.
     """
     lease = lease_s(environment)
+    site_room = rooms(environment, "WORKER_SITE_ROOM", SITE_ROOM)
     config = OrchestratorConfig.read(environment)
     database, rounds = Database(config.service.database_url), Database(config.service.sweep_url)
     peers = Peers(config.addresses, Issuer("orchestrator", config.passport_key))
@@ -37,7 +39,7 @@ def assemble(environment: Environment) -> Built:
     add = orchestrator_service_pb2_grpc.add_OrchestratorServiceServicer_to_server
     own = Offer("igny8.orchestrator.v1.OrchestratorService", add, servicer)
     loops = [
-        Loop("sweeper", SWEEP_S, lambda: sweep(rounds, bells)),
+        Loop("sweeper", SWEEP_S, lambda: sweep(rounds, bells, site_room)),
         Loop("relay", RELAY_S, Relay(rounds, peers, database, lease_s=lease).round),
         Loop("scheduler", SCHEDULER_S, Scheduler(rounds, database, peers, bells).round),
         Loop("maintenance", MAINTENANCE_S, Maintenance(rounds, tasks(rounds, peers)).round),

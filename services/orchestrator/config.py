@@ -48,3 +48,16 @@ class OrchestratorConfig:
         )
         environment.done()
         return config
+
+
+def rooms(environment: Environment, name: str, default: Mapping[str, int]) -> dict[str, int]:
+    """Return how many steps of each lane go at once: WORKER_ROOM_TEXT a drain, WORKER_SITE_ROOM_TEXT a site.
+
+    Args:
+        environment: where it may be said.
+        name: "WORKER_ROOM" or "WORKER_SITE_ROOM".
+        default: by lane, where it is not.
+    """
+    return {
+        lane: environment.integer(f"{name}_{lane.upper()}", most, least=1, most=1000) for lane, most in default.items()
+    }

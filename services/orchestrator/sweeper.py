@@ -6,12 +6,12 @@ scheduler and the scribe have modules of their own.
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from chassis.database import DATABASE_ERRORS, Database
 from chassis.errors import Fault
 from services.orchestrator.bells import Bells
-from services.orchestrator.domain.stages import LANES
+from services.orchestrator.domain.stages import LANES, SITE_ROOM
 from services.orchestrator.engine import claims
 from services.orchestrator.usecases import running
 
@@ -52,9 +52,15 @@ class Loop:
                 log.exception("%s failed", self._thread.name)
 
 
-def sweep(database: Database, bells: Bells) -> None:
-    """Resume runs whose time has come, and ring the lanes that have work due; if one cannot be rung, none can."""
+def sweep(database: Database, bells: Bells, site_room: Mapping[str, int] = SITE_ROOM) -> None:
+    """Resume runs whose time has come, and ring the lanes that have work for somebody; if one cannot be rung, none can.
+
+    Args:
+        database: under the sweep role.
+        bells: what is rung.
+        site_room: how many steps of one site all workers together carry at once in each lane.
+    """
     running.resume_due(database)
-    for lane in claims.due_lanes(database, LANES):
+    for lane in claims.due_lanes(database, LANES, site_room=site_room):
         if not bells.ring(lane):
             return

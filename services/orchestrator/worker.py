@@ -4,7 +4,6 @@ import asyncio
 import logging
 import multiprocessing
 import os
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from chassis.config import Environment
@@ -51,7 +50,7 @@ async def _drain(lane: str) -> None:
     from chassis.passport import Issuer  # noqa: PLC0415 - see above
     from services.orchestrator.bells import Bells, celery_app  # noqa: PLC0415 - see above
     from services.orchestrator.clients import AsyncPeers  # noqa: PLC0415 - see above
-    from services.orchestrator.config import OrchestratorConfig  # noqa: PLC0415 - see above
+    from services.orchestrator.config import OrchestratorConfig, rooms  # noqa: PLC0415 - see above
     from services.orchestrator.engine.carry import Carrier  # noqa: PLC0415 - see above
     from services.orchestrator.engine.drain import Drain, jitter  # noqa: PLC0415 - see above
     from services.orchestrator.leases import lease_s  # noqa: PLC0415 - see above
@@ -59,7 +58,7 @@ async def _drain(lane: str) -> None:
 
     environment = Environment()
     lease = lease_s(environment)
-    room, site_room = _room(environment, "WORKER_ROOM", ROOM), _room(environment, "WORKER_SITE_ROOM", SITE_ROOM)
+    room, site_room = rooms(environment, "WORKER_ROOM", ROOM), rooms(environment, "WORKER_SITE_ROOM", SITE_ROOM)
     config = OrchestratorConfig.read(environment)
     database = Database(config.service.sweep_url, pool_size=4)
     peers = AsyncPeers(config.addresses, Issuer("orchestrator", config.passport_key))
@@ -71,8 +70,3 @@ async def _drain(lane: str) -> None:
     finally:
         await peers.close()
         database.close()
-
-
-def _room(environment: Environment, name: str, default: Mapping[str, int]) -> dict[str, int]:
-    """Return how many steps of each lane go at once: WORKER_ROOM_TEXT, WORKER_SITE_ROOM_TEXT."""
-    return {lane: environment.integer(f"{name}_{lane.upper()}", default[lane], least=1, most=1000) for lane in LANES}

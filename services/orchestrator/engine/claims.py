@@ -31,12 +31,9 @@ _RENEW = """
     WHERE step.account_id = mine.account AND step.id = mine.id AND step.fence = mine.fence AND step.status = 'running'
     RETURNING step.id
 """
-_DUE = """
-    SELECT wanted.lane FROM unnest(%(lanes)s::text[]) AS wanted (lane)
-    WHERE EXISTS (
-        SELECT FROM step s WHERE s.lane = wanted.lane AND s.status IN ('ready', 'running')
-        AND s.due <= now() - make_interval(secs => %(late)s) AND s.due < '9000-01-01 00:00:00+00'
-    )
+_WAITING = """
+    SELECT wanted.lane FROM unnest(%(lanes)s::text[], %(rooms)s::integer[]) AS wanted (lane, room)
+    WHERE lane_waits(wanted.lane, wanted.room, %(late)s)
 """
 
 
@@ -116,9 +113,16 @@ def renew(database: Database, held: Sequence[Held], *, lease_s: float = LEASE_S)
     database.single(_RENEW, keys | {"lease": lease_s})
 
 
-def due_lanes(database: Database, lanes: Sequence[str], *, late_s: float = 0.0) -> list[str]:
-    """Return those of some lanes that have steps which could have been claimed so many seconds ago."""
-    return [lane for (lane,) in database.single(_DUE, {"lanes": list(lanes), "late": late_s})]
+def due_lanes(
+    database: Database, lanes: Sequence[str], *, late_s: float = 0.0, site_room: Mapping[str, int] = SITE_ROOM
+) -> list[str]:
+    """Return those of some lanes that have steps which could have been claimed so many seconds ago.
+
+    What waits at a site that has all under way that it may have wakes nobody: who carries that claims the next.
+    """
+    rooms = [site_room[lane] for lane in lanes]
+    values = {"lanes": list(lanes), "rooms": rooms, "late": late_s}
+    return [lane for (lane,) in database.single(_WAITING, values)]
 
 
 def write(connection: sa.Connection, held: Held, **values: Any) -> None:

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from chassis.database import DATABASE_ERRORS, Database
@@ -101,7 +101,10 @@ class Drain:
             return []
         self.looked = time.monotonic()
         others = [lane for lane in LANES if lane != self.lane]
-        return await asyncio.to_thread(claims.due_lanes, self.database, others, late_s=NEGLECTED_S)
+        return await self._due(others, late_s=NEGLECTED_S)
+
+    async def _due(self, lanes: Sequence[str], *, late_s: float = 0.0) -> list[str]:
+        return await asyncio.to_thread(claims.due_lanes, self.database, lanes, late_s=late_s, site_room=self.site_room)
 
     async def _wait(self, carried: Carried) -> None:
         if not carried:
@@ -134,7 +137,7 @@ class Drain:
     async def _ring_others(self) -> None:
         others = [lane for lane in LANES if lane != self.lane]
         try:
-            for lane in await asyncio.to_thread(claims.due_lanes, self.database, others):
+            for lane in await self._due(others):
                 if not await asyncio.to_thread(self.bells.ring, lane):
                     return  # neither can the others be rung; the sweeper will
         except DATABASE_ERRORS as error:

@@ -1,8 +1,8 @@
-"""The function of claims, as it is now: a change of it is a new revision that takes this one's place."""
-
-from pathlib import Path
+"""The function of claims."""
 
 from alembic import op
+
+from services.orchestrator.migrations.sql import install
 
 revision = "0004"
 down_revision = "0003"
@@ -11,9 +11,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    # as it is written: neither ":" nor "%" stands for a parameter in it
-    text = (Path(__file__).parent / "sql" / "claim_steps.sql").read_text()
-    op.get_bind().exec_driver_sql(text, execution_options={"no_parameters": True})
+    install(op, revision)
 
 
 def downgrade() -> None:

@@ -34,7 +34,7 @@ def backlog(opened: Backlog) -> Iterator[Backlog]:
 
 
 def claim(backlog: Backlog, count: int, site_room: int = NO_CAP, lane: str = "text") -> list[Held]:
-    return claims.claim(backlog.sweep, lane, count, site_room=site_room)
+    return claims.claim(backlog.sweep, lane, count, lease_s=600, site_room=site_room)  # no lease ends meanwhile
 
 
 def accounts(held: list[Held]) -> Counter[UUID]:
@@ -86,8 +86,8 @@ class TestShares:
     def test_tenants_whose_steps_wait_or_are_at_their_cap_hide_nobody(self, backlog: Backlog) -> None:
         for _ in range(70):
             (waiting,), (full,) = backlog.account(), backlog.account()
-            backlog.steps(waiting, 2, in_s=60.0)
-            backlog.steps(full, 1, status="running", in_s=10.0)
+            backlog.steps(waiting, 2, in_s=600.0)
+            backlog.steps(full, 1, status="running", in_s=600.0)
             backlog.steps(full, 2)
         (other,) = backlog.account()
         backlog.steps(other, 1)
@@ -177,6 +177,18 @@ class TestCaps:
         backlog.steps(tenant, 20, lane="image")
         assert len(claim(backlog, 2)) == 2
         assert len(claim(backlog, 20, lane="image")) == 1
+
+    def test_what_waits_for_its_own_sites_steps_wakes_nobody(self, backlog: Backlog) -> None:
+        full, other = backlog.account(sites=2)
+        backlog.steps(full, 20)
+        rooms = {"text": 4}
+        assert claims.due_lanes(backlog.sweep, ["text"], site_room=rooms) == ["text"]
+        held = claim(backlog, 20, site_room=4)
+        assert claims.due_lanes(backlog.sweep, ["text"], site_room=rooms) == []
+        backlog.steps(other, 1, in_s=600.0)
+        assert claims.due_lanes(backlog.sweep, ["text"], site_room=rooms) == []
+        backlog.end([held[0].id])
+        assert claims.due_lanes(backlog.sweep, ["text"], site_room=rooms) == ["text"]
 
     def test_a_dead_workers_steps_take_no_place(self, backlog: Backlog) -> None:
         (tenant,) = backlog.account()

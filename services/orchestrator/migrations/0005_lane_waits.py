@@ -1,0 +1,18 @@
+"""Whether a step of a lane could be claimed, as the claim itself tells it."""
+
+from alembic import op
+
+from services.orchestrator.migrations.sql import install
+
+revision = "0005"
+down_revision = "0004"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    install(op, revision)
+
+
+def downgrade() -> None:
+    raise NotImplementedError("A migration is not undone: what was written since would be lost. Restore a backup.")
