@@ -152,7 +152,7 @@ def balance(value: Balance) -> billing_pb2.Balance:
 
 def hold(value: Hold) -> billing_pb2.Hold:
     """Return a hold as it is sent."""
-    return to_message(billing_pb2.Hold, asdict(value))
+    return to_message(billing_pb2.Hold, vars(value))
 
 
 def quote(row: sa.RowMapping) -> billing_pb2.Quote:

@@ -62,7 +62,7 @@ class Batcher(Generic[K, O, A]):
             DeadlineTooShort: the time was over before its turn came; nothing was done.
             Exception: what `run` raised for it.
         """
-        caller = _Caller[O, A](operation, until)
+        caller: _Caller[O, A] = _Caller(operation, until)
         with self._lock:
             line = self._lines.get(key)
             if line is None:

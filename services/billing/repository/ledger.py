@@ -114,7 +114,7 @@ def extend(where: Transaction | Turn, more: Extension, now: datetime) -> Answer:
 def capture(where: Transaction | Turn, key: str, use: Use, now: datetime) -> Answer:
     """Take what was used. Codes: ok, hold_not_found, hold_closed, key_reused, capture_above_hold."""
     site = where.tenant.site_id
-    return call(where, "ledger_capture", site=site, id=new_id(), key=key, now=now, **asdict(use))
+    return call(where, "ledger_capture", site=site, id=new_id(), key=key, now=now, **vars(use))
 
 
 def release(where: Transaction | Turn, key: str, now: datetime) -> Answer:
