@@ -1,6 +1,7 @@
 """Billing's server with what it is compared to: `python -m bench._billing_server serve`.
 
-BENCH_LEDGER says how it does what concerns holds. Beside billing it offers a call that does nothing, behind the same interceptor and the same check of passports.
+BENCH_LEDGER says how it does what concerns holds. Beside billing it offers a call that does nothing, behind the same
+interceptor and the same check of passports.
 """
 
 import sys
@@ -69,7 +70,7 @@ def build(environment: Environment) -> Built:
     """Put it together."""
     ledger = LEDGERS[environment.text("BENCH_LEDGER")]
     config = BillingConfig.read(environment)
-    database, sweep = Database(config.service.database_url, pool_size=int(__import__("os").environ.get("EXP_POOL","8"))), Database(config.service.sweep_url, pool_size=2)
+    database, sweep = Database(config.service.database_url), Database(config.service.sweep_url, pool_size=2)
     billing = Offer(
         "igny8.billing.v1.BillingService",
         billing_service_pb2_grpc.add_BillingServiceServicer_to_server,

@@ -17,11 +17,15 @@ from chassis.embedded.roles import ServiceUrls, bootstrap_service
 
 
 @contextmanager
-def postgres_server() -> Iterator[EmbeddedPostgres]:
-    """A running server without durability in a folder of its own; both are gone afterwards."""
+def postgres_server(*, durable: bool = False) -> Iterator[EmbeddedPostgres]:
+    """A running server in a folder of its own; both are gone afterwards.
+
+    Args:
+        durable: whether it waits for the disk at every commit, as it does where the data matters.
+    """
     folder = Path(tempfile.mkdtemp(prefix="igny8-test-"))
     folder.chmod(0o711)  # under root the server runs as another user, who must get through
-    server = EmbeddedPostgres(folder / "postgres", fast=True)
+    server = EmbeddedPostgres(folder / "postgres", fast=not durable)
     try:
         server.start()
         yield server
