@@ -16,7 +16,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from chassis.database import Database
-from chassis.errors import Fault
+from chassis.errors import Fault, Kind
 from chassis.passport import Passport, SiteClaim
 from services.orchestrator import clients
 from services.orchestrator.clients import Peers
@@ -208,8 +208,10 @@ class Reconciler:
             try:
                 self._findings.ended_credits += self._peers.send(clients.expire_hold(key), passport)
             except Fault as fault:
-                if fault.reason != "HOLD_CLOSED":  # it was captured, as most are
+                if fault.code in {Kind.UNAVAILABLE, Kind.DEADLINE_EXCEEDED}:
                     raise
+                if fault.reason != "HOLD_CLOSED":  # it was captured, as most are
+                    log.error("the hold %s of account %s could not be ended: %s", key, account_id, fault.message)
 
     def _all(self, statement: sa.TextClause, **parameters: Any) -> Sequence[sa.Row[Any]]:
         with self._rounds.untenanted() as connection:
