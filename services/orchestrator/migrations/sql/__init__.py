@@ -8,7 +8,7 @@ other parameters or another answer gets another name: workers of the release bef
 from pathlib import Path
 from typing import Any
 
-NEWEST = "0005"
+NEWEST = "0006"
 
 
 def install(op: Any, revision: str) -> None:

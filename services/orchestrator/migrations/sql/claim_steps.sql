@@ -102,7 +102,11 @@ $$;
 -- Whether a step of a lane could be claimed p_late_s seconds ago: there may be none although steps are due, while all
 -- that their sites may have under way is under way.
 CREATE OR REPLACE FUNCTION lane_waits(p_lane text, p_site_room integer, p_late_s double precision) RETURNS boolean
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan
+SET jit = off
+SET enable_seqscan = off
+AS $$
 DECLARE
     v_then timestamptz := clock_timestamp() - make_interval(secs => p_late_s);
     v_after uuid;
