@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 import tempfile
 import time
@@ -25,6 +26,7 @@ RATES = Rates(slow=0.12, limited=0.03, failed=0.04, dropped=0.03, cut=0.02, trun
 PRODUCT_LEASE_S = 15
 OWN_LEASE_EVERY = 5  # one seed in so many is played at the product's own lease
 FINDINGS_SHOWN, WAITS_SHOWN = 40, 3
+MEMORY_BYTES = 4 << 30
 
 
 @dataclass
@@ -159,9 +161,16 @@ def _data(named: Path | None) -> Iterator[Path]:
     if named is not None:
         yield named
         return
-    with tempfile.TemporaryDirectory(prefix="igny8-chaos-") as folder:
+    with tempfile.TemporaryDirectory(prefix="igny8-chaos-", dir=_memory()) as folder:
         Path(folder).chmod(0o755)  # under root, PostgreSQL runs as somebody who must be able to walk there
         yield Path(folder) / "igny8"
+
+
+def _memory() -> Path | None:
+    """Return a folder in memory with room, if there is one: processes are killed and not the machine, so nothing is
+    proved by waiting for a disk, and PostgreSQL writes all it has whenever it is started again."""
+    folder = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
+    return folder if folder.is_dir() and shutil.disk_usage(folder).free > MEMORY_BYTES else None
 
 
 if __name__ == "__main__":

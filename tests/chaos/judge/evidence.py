@@ -59,7 +59,8 @@ _QUERIES: Mapping[str, Mapping[str, str]] = {
         "quotes": "SELECT id, account_id, limit_credits, captured_credits, held_credits FROM quote",
     },
 }
-_APPLIED = "SELECT id, function, result FROM applied_step"
+# A row without a result only says which worker a step belongs to.
+_APPLIED = "SELECT id, function, result FROM (SELECT * FROM applied_step WHERE result IS NOT NULL) AS record"
 
 
 @dataclass(frozen=True)
