@@ -24,6 +24,7 @@ from tests.chaos.victims import Victims
 
 RATES = Rates(slow=0.12, limited=0.03, failed=0.04, dropped=0.03, cut=0.02, truncated=0.02, broken=0.03, repeated=0.02)
 PRODUCT_LEASE_S = 15
+REDIS_BACK_S = 30  # after Redis was gone for a minute, work goes on within so many seconds of its return
 OWN_LEASE_EVERY = 5  # one seed in so many is played at the product's own lease
 FINDINGS_SHOWN, WAITS_SHOWN = 40, 3
 MEMORY_BYTES = 4 << 30
@@ -106,6 +107,9 @@ def _play_one(stage: Stage, seed: int, sizes: Sizes, total: Total, out: Path | N
     verdict = judged(stage, played.accounts, played.blows)
     for finding in verdict.findings[:FINDINGS_SHOWN]:
         say(f"seed {seed}  FOUND {finding.number}: {finding.what}")
+    if played.redis_back is not None:
+        late = [wait for wait in verdict.waits if wait.what == played.redis_back.what and wait.seconds > REDIS_BACK_S]
+        played.complaints.extend(f"work did not go on within {REDIS_BACK_S} s: {wait}" for wait in late)
     for complaint in played.complaints:
         say(f"seed {seed}  COMPLAINT {complaint}")
     total.complaints += len(played.complaints)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from chassis.embedded.postgres import EmbeddedPostgres
 from chassis.embedded.redis import EmbeddedRedis
+from cli.ports import is_free
 from tests.e2e.installation import ROOT, START_S, STOP_S, Installation, wait_for
 
 
@@ -24,15 +26,19 @@ class House:
     Args:
         data: its data directory.
         environment: what is said to it, beside our own.
+        ports: of the gateway and of the published pages; not the usual ones, which another installation may choose in
+            the same moment.
     """
 
     data: Path
     environment: Mapping[str, str]
+    ports: tuple[int, int] = field(default_factory=lambda: (_free_port(), _free_port()))
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     def start(self) -> None:
         """Start everything and wait until it is up."""
         command = [str(Path(sys.executable).with_name("igny8")), "up", "--data", str(self.data)]
+        command += ["--port", str(self.ports[0]), "--sites-port", str(self.ports[1])]
         with (self.data / "up.log").open("ab") as log:
             self._process = subprocess.Popen(
                 command, cwd=ROOT, env={**os.environ, **self.environment}, stdout=log, stderr=subprocess.STDOUT
@@ -87,6 +93,12 @@ class House:
         ports = self._state()["ports"]
         assert isinstance(ports, dict)
         return EmbeddedRedis(self.data / "redis", port=ports["redis"]).url
+
+
+def _free_port() -> int:
+    """Return a port below those that `igny8 up` and outgoing connections choose from."""
+    candidates = random.SystemRandom().sample(range(10_000, 20_000), 100)
+    return next(port for port in candidates if is_free(port))
 
 
 @contextmanager

@@ -14,7 +14,7 @@ import psycopg
 from tests.chaos.house import House
 from tests.chaos.judge import Hit, open_databases
 from tests.chaos.people import Living, open_account
-from tests.chaos.script import SUPERVISOR, Blow, Script
+from tests.chaos.script import REDIS_GONE_S, SUPERVISOR, Blow, Script
 from tests.chaos.victims import Frozen, Victims
 
 LIVES_S = 240.0
@@ -32,6 +32,7 @@ class Played:
         pauses: processes that were frozen for as long as the script says.
         blows: kills and the ends of pauses.
         rested_s: how long it took from the last blow until nothing was open any more.
+        redis_back: when Redis was there again after a minute, if it was gone for one.
         complaints: of people who were refused what they may do, or had no answer within two minutes.
     """
 
@@ -40,6 +41,7 @@ class Played:
     pauses: int = 0
     blows: list[Hit] = field(default_factory=list)
     rested_s: float = 0.0
+    redis_back: Hit | None = None
     complaints: list[str] = field(default_factory=list)
 
 
@@ -120,6 +122,7 @@ class Stage:
             if self.victims.thaw(frozen):
                 played.pauses += 1
                 played.blows.append(Hit(time.time(), str(blow)))
+                played.redis_back = played.blows[-1] if blow.for_s == REDIS_GONE_S else played.redis_back
 
     def _rest(self) -> None:
         """Wait until no step is open and no fact is under way; what does not end in time is for the judge."""

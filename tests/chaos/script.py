@@ -15,6 +15,7 @@ SERVICES = ("identity", "planner", "writer", "ai", "billing", "integration", "or
 WORKER, WORKER_CHILD = "worker", "worker child"
 BACKEND = "postgres backend"
 SUPERVISOR = "supervisor"
+REDIS_GONE_EVERY, REDIS_GONE_S = 7, 60.0
 SEVERAL = frozenset({WORKER, WORKER_CHILD, BACKEND})
 FIRST_S = 2.0  # everybody has begun by then
 TRIES = 30
@@ -147,6 +148,8 @@ def draw(seed: int, sizes: Sizes) -> Script:
     kills = list(_kills(blows_of, sizes, pauses))
     if seed % SUPERVISOR_EVERY == 0:
         kills += _free(blows_of, sizes, pauses, SUPERVISOR)
+    if seed % REDIS_GONE_EVERY == 0:  # last, so that nothing else holds up what is to go on when it is back
+        pauses.append(Blow(sizes.seconds, "pause", "redis", for_s=REDIS_GONE_S))
     lives = [_life(lives_of, seed, number, sizes) for number in range(sizes.sites)]
     return Script(seed, sizes, sorted([*kills, *pauses], key=lambda blow: blow.at_s), lives)
 

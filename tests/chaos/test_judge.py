@@ -9,6 +9,7 @@ loses its constraints first.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ import psycopg
 import pytest
 from psycopg.rows import DictRow
 
+from tests.chaos import judge as judge_package
 from tests.chaos.judge import Evidence, Hit, Verdict, judge, open_databases
 from tests.chaos.judge.interface import findings as over_rest
 from tests.chaos.judge.pace import waits
@@ -200,6 +202,12 @@ def test_a_forgery_is_seen(stage: Stage, played: Played, forgery: Forgery) -> No
     assert not verdict.clean
     found = {*verdict.counts, *(("held",) if verdict.held else ())}
     assert found == set(forgery.finds.split()), verdict.findings
+
+
+def test_the_judge_shares_no_code_with_what_it_judges() -> None:
+    for file in Path(judge_package.__file__).parent.glob("*.py"):
+        imported = set(re.findall(r"^ *(?:from|import) (\w+)", file.read_text(), re.MULTILINE))
+        assert not imported & {"services", "gateway", "cli", "chassis", "igny8"}, file
 
 
 def test_the_run_as_it_is_is_clean(stage: Stage, played: Played) -> None:
