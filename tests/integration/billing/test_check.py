@@ -34,6 +34,26 @@ WRONGS = [
     ),
     ("UPDATE credit_grant SET credits = credits + 1", "grants and the transactions that posted them"),
     (
+        "INSERT INTO credit_transaction (account_id, id, number, kind, amount, balance_after, reversal_of)"
+        " SELECT account_id, gen_random_uuid(), 9, 'refund', 5, 9, id FROM credit_transaction WHERE kind = 'deduction'",
+        "deductions of which more was given back than was taken",
+    ),
+    (
+        "INSERT INTO credit_transaction (account_id, id, number, kind, amount, balance_after)"
+        " SELECT account_id, gen_random_uuid(), 9, 'adjustment', -5, 9 FROM credit_account",
+        "transactions that took back other than their grants gave",
+    ),
+    (
+        "INSERT INTO credit_usage (account_id, site_id, id, key, hold_id, operation, quantity, credits)"
+        " SELECT account_id, site_id, gen_random_uuid(), 'x', id, 'content', 1, 1 FROM hold WHERE state = 'open'",
+        "usage whose deduction is another",
+    ),
+    (
+        "INSERT INTO transaction_grant (account_id, transaction_id, grant_id, credits)"
+        " SELECT account_id, id, grant_id, 1 FROM credit_transaction WHERE kind = 'purchase'",
+        "grants whose rest is not what was given less what was taken and what ended",
+    ),
+    (
         "INSERT INTO credit_transaction (account_id, id, number, kind, amount, balance_after)"
         " SELECT account_id, gen_random_uuid(), 7, 'purchase', 5, 9 FROM credit_account",
         "transactions whose number or balance does not follow from the one before",

@@ -1,7 +1,9 @@
 """Refunds, adjustments and reversals: nothing is changed, another transaction makes up for it."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -193,6 +195,56 @@ class TestReverse:
         else:
             spent.reverse(spent.last("deduction"))
         assert spent.reverse(spent.last(kind)).code == "not_reversible"
+
+
+class TestManyAtOnce:
+    """Twenty at one moment: as many are done as there is room for, and no more."""
+
+    def at_once(self, act: Callable[[int], Any]) -> list[str]:
+        barrier = Barrier(20)
+
+        def one(number: int) -> str:
+            barrier.wait(60)
+            return str(act(number).code)
+
+        with ThreadPoolExecutor(20) as threads:
+            return sorted(threads.map(one, range(20)))
+
+    def test_refunds_of_one_capture(self, spent: Books) -> None:
+        target = spent.last("deduction")
+        codes = self.at_once(lambda _: spent.refund(target, 1))
+        assert codes == ["ok"] * 12 + ["refund_above_capture"] * 8
+        assert (spent.balance(), spent.differences()) == ((100, 0), [])
+
+    def test_reversals_of_one_transaction(self, spent: Books) -> None:
+        target = spent.last("deduction")
+        assert self.at_once(lambda _: spent.reverse(target)) == ["already_reversed"] * 19 + ["ok"]
+        assert (spent.balance(), spent.differences()) == ((100, 0), [])
+
+    def test_adjustments_beside_reservations(self, spent: Books) -> None:
+        quote_id = spent.quote()
+        codes = self.at_once(lambda n: spent.adjust(-10) if n % 2 else spent.reserve(quote_id, 10))
+        assert codes == ["insufficient_credits"] * 12 + ["ok"] * 8
+        posted, held = spent.balance()
+        assert posted - held == 8
+        assert spent.differences() == []
+
+    def test_parts_of_one_hold(self, books: Books) -> None:
+        books.give(20)
+        books.reserve(books.quote(), 15, key="a")
+        codes = self.at_once(lambda n: books.capture("a", 1, capture_key=str(n), final=False))
+        assert codes == ["hold_closed"] * 5 + ["ok"] * 15
+        assert (books.balance(), books.differences()) == ((5, 0), [])
+
+    def test_extensions_of_one_hold(self, books: Books) -> None:
+        books.give(15)
+        books.reserve(books.quote(), 1, key="a")
+        assert self.at_once(lambda _: books.extend("a", 1)) == ["insufficient_credits"] * 6 + ["ok"] * 14
+        assert (books.balance(), books.differences()) == ((15, 15), [])
+
+    def test_one_key(self, spent: Books) -> None:
+        assert self.at_once(lambda _: spent.adjust(-5, key="k")) == ["ok"] * 20
+        assert spent.balance() == (83, 0)
 
 
 class TestOverTheWire:
