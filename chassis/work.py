@@ -123,7 +123,7 @@ class Provenance:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a model answered: text for text, a key of the object store for a picture."""
+    """What a model answered: text for text, a key of the object store for a picture; its cost where that is known."""
 
     text: str = ""
     object_key: str = ""
@@ -131,6 +131,7 @@ class Answer:
     width: int = 0
     height: int = 0
     provenance: Provenance = field(default_factory=Provenance)
+    cost_usd_micro: int | None = None
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,7 @@ def answer(made: Answer) -> functions_pb2.AiAnswer:
         width=made.width,
         height=made.height,
         provenance=provenance(made.provenance),
+        cost_usd_micro=made.cost_usd_micro,
     )
 
 

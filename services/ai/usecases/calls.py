@@ -205,13 +205,16 @@ class Calls:
             if spent is None:
                 return repository.close_record(tx, held, values)
             usage = spent.usage
+            cost = cost_micros(usage, *repository.read_prices(tx, spent.provider, spent.model, spent.kind))
+            if cost and "answer" in values:  # whoever books the call learns it, now and from the record
+                values["answer"]["cost_usd_micro"] = cost
             counted = {
                 "provider": spent.provider,
                 "model": spent.model,
                 "template_version": spent.template_version,
                 "input_tokens": usage.input_tokens,
                 "output_tokens": usage.output_tokens,
-                "cost_micros": cost_micros(usage, *repository.read_prices(tx, spent.provider, spent.model, spent.kind)),
+                "cost_micros": cost,
             }
             return repository.close_record(tx, held, {**values, **counted})
 
@@ -269,7 +272,7 @@ def _origin(held: Held, template: str, spent: _Spent) -> Provenance:
 
 
 def _answer(stored: Mapping[str, Any]) -> Answer:
-    names = ("text", "object_key", "mime_type", "width", "height")
+    names = ("text", "object_key", "mime_type", "width", "height", "cost_usd_micro")
     return Answer(**{name: stored[name] for name in names if name in stored}, provenance=_provenance(stored))
 
 

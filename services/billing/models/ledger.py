@@ -218,7 +218,13 @@ class CreditTransaction(AccountRow, Base):
         within_account("credit_grant", "grant_id"),
         within_account("credit_transaction", "reversal_of"),
         sa.UniqueConstraint("account_id", "number"),
-        sa.Index("credit_transaction_key_idx", "account_id", "key", unique=True),
+        sa.Index(
+            "credit_transaction_correction_idx",
+            "account_id",
+            "key",
+            unique=True,
+            postgresql_where=sa.text("key IS NOT NULL"),
+        ),
         sa.Index(
             "credit_transaction_reversal_idx",
             "account_id",
@@ -284,7 +290,6 @@ class CreditUsage(SiteRow, Base):
         sa.CheckConstraint("quantity >= 0 AND credits >= 0", name="credits"),
         sa.CheckConstraint("input_tokens >= 0 AND output_tokens >= 0", name="tokens"),
         sa.Index("credit_usage_run_idx", "account_id", "run_id"),
-        sa.Index("credit_usage_hold_idx", "account_id", "hold_id"),
         sa.Index("credit_usage_day_idx", "account_id", "site_id", "create_time", postgresql_include=["credits"]),
     )
 

@@ -133,8 +133,9 @@ def reserve(
     return Call("billing", _BILLING + "Reserve", request, billing_pb2.Hold, lambda hold: int(hold.credits))
 
 
-def capture(key: str, quantity: int, subject_kind: str, subject_id: UUID, origin: Mapping[str, Any]) -> Call[int]:
-    """Take what was used; the answer is how many credits."""
+def capture(key: str, quantity: int, subject_kind: str, subject_id: UUID, answer: Mapping[str, Any]) -> Call[int]:
+    """Take what was used, by the answer of a model or by nobody's; the call's answer is how many credits."""
+    origin, cost = answer.get("provenance", {}), answer.get("cost_usd_micro")
     request = billing_service_pb2.CaptureRequest(
         key=key,
         quantity=quantity,
@@ -144,6 +145,7 @@ def capture(key: str, quantity: int, subject_kind: str, subject_id: UUID, origin
         model=str(origin.get("model", "")),
         input_tokens=int(origin.get("input_tokens", 0)),
         output_tokens=int(origin.get("output_tokens", 0)),
+        cost_usd_micro=None if cost is None else int(cost),
     )
     return Call("billing", _BILLING + "Capture", request, billing_pb2.Hold, lambda hold: int(hold.captured_credits))
 

@@ -152,8 +152,7 @@ class Carrier:
     async def _capture(self, held: Held) -> int:
         applied = held.applied or {}
         quantity = min(int(applied["actual_quantity"]), held.limit_quantity)
-        origin = (held.answer or {}).get("provenance", {})
-        call = clients.capture(held.reservation_key, quantity, held.subject_kind, held.subject_id, origin)
+        call = clients.capture(held.reservation_key, quantity, held.subject_kind, held.subject_id, held.answer or {})
         return await self.peers.send(call, self._for_the_books(held))
 
     async def _plan(self, held: Held) -> None:

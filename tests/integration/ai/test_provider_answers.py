@@ -15,6 +15,7 @@ from openai.types import CreateEmbeddingResponse, ImagesResponse
 from openai.types.chat import ChatCompletion
 from PIL import Image
 
+from chassis.ids import new_id
 from chassis.testing.model_server import ModelServer, Reply, chat, embeddings, failure, image
 from chassis.testing.postgres import TemplateDatabases
 from services.ai.offline.titlecard import draw
@@ -323,3 +324,16 @@ class TestPrices:
             customer.complete()
         expected = -(-(11 * priced["input"] + 7 * priced["output"]) // 1_000_000)
         assert [record.cost_micros for record in customer.records()] == [expected, expected]
+
+    def test_the_answer_says_so_each_time_it_is_given(
+        self, customer: Account, stub: ModelServer, priced: dict[str, Any]
+    ) -> None:
+        stub.will(chat(FITS, model=priced["name"]))
+        request_id = str(new_id())
+        answers = [customer.complete(request_id) for _ in range(2)]
+        expected = -(-(11 * priced["input"] + 7 * priced["output"]) // 1_000_000)
+        assert [answer.cost_usd_micro for answer in answers] == [expected, expected]
+
+    def test_a_model_without_a_price_says_nothing(self, customer: Account, stub: ModelServer) -> None:
+        stub.will(chat(FITS))
+        assert not customer.complete().HasField("cost_usd_micro")
