@@ -17,8 +17,8 @@ from chassis.objects import FolderStore
 from services.orchestrator.domain.stages import FUNCTIONS
 from tests.house import House
 from tests.integration.orchestrator.conftest import Owner, new_owner
-from tests.integration.orchestrator.crashes.lives import Life
 from tests.integration.orchestrator.workers import Worker
+from tests.lives import Life
 
 MAKERS = {
     "generate_ideas": ("cluster_keywords", 10),
@@ -87,14 +87,15 @@ class Supply:
         assert len(ready) == count, f"{len(ready)} of {count} subjects for {function}"
         return ready
 
-    def make(self, function: str, count: int) -> None:
-        """Run a function on so many subjects to the end."""
+    def make(self, function: str, count: int, *, told: bool = True) -> None:
+        """Run a function on so many subjects to the end, and let the other services be told."""
         most = _SECTORS if function == "cluster_keywords" else count
         for first in range(0, count, most):
             run = self.start(function, min(most, count - first))
             self.owner.house.work()
             assert self.owner.read(run.id).status == orchestrator_pb2.Run.STATUS_COMPLETED
-        self.owner.house.relay()
+        if told:
+            self.owner.house.relay()
 
     def waiting(self, function: str, count: int) -> list[str]:
         """Return what the owner of a function would have it run on."""

@@ -2,11 +2,12 @@
 
 from igny8.orchestrator.v1 import orchestrator_pb2
 
-from tests.integration.orchestrator.crashes.lives import Life, Walk
 from tests.integration.orchestrator.crashes.paths import PLAN, is_call
 from tests.integration.orchestrator.crashes.supply import Supply
+from tests.integration.orchestrator.crashes.walk import Walk
 from tests.integration.orchestrator.crashes.witness import Witness, changes
 from tests.integration.orchestrator.workers import make_due
+from tests.lives import Life
 
 Run = orchestrator_pb2.Run
 ITEMS = 2

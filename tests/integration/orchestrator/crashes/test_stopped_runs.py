@@ -6,11 +6,12 @@ import pytest
 from igny8.orchestrator.v1 import orchestrator_pb2
 
 from tests.house import House
-from tests.integration.orchestrator.crashes.lives import Life, Walk
 from tests.integration.orchestrator.crashes.paths import PATHS, points, sent
 from tests.integration.orchestrator.crashes.supply import Supply, open_supply
+from tests.integration.orchestrator.crashes.walk import Walk
 from tests.integration.orchestrator.crashes.witness import Witness, changes
 from tests.integration.orchestrator.workers import make_due
+from tests.lives import Life
 
 Run = orchestrator_pb2.Run
 

@@ -8,11 +8,12 @@ from igny8.orchestrator.v1 import orchestrator_pb2
 
 from chassis.errors import Fault, Internal, InvalidArgument, NotFound, UnusableAnswer
 from services.billing.errors import InsufficientCredits
-from tests.integration.orchestrator.crashes.lives import Life, Walk
 from tests.integration.orchestrator.crashes.paths import PATHS, is_call
 from tests.integration.orchestrator.crashes.supply import Supply
+from tests.integration.orchestrator.crashes.walk import Walk
 from tests.integration.orchestrator.crashes.witness import Witness, changes
 from tests.integration.orchestrator.workers import Act, Worker, failing, make_due
+from tests.lives import Life
 
 Run = orchestrator_pb2.Run
 _FREED = ("Release", "freed")

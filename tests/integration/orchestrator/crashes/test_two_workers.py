@@ -5,11 +5,12 @@ from itertools import product
 import pytest
 from igny8.orchestrator.v1 import orchestrator_pb2
 
-from tests.integration.orchestrator.crashes.lives import Life, Walk
 from tests.integration.orchestrator.crashes.paths import PATHS, is_call
 from tests.integration.orchestrator.crashes.supply import Supply
+from tests.integration.orchestrator.crashes.walk import Walk
 from tests.integration.orchestrator.crashes.witness import Witness
 from tests.integration.orchestrator.workers import make_due
+from tests.lives import Life
 
 _FURTHEST = 10  # calls and commits of a successor that must free the hold of a worker before it
 _UNWINDING = 5  # of one that only undoes
