@@ -42,6 +42,7 @@ DATABASE_ERRORS = (sa.exc.SQLAlchemyError, psycopg.Error)
 """Whatever a database says no with."""
 POOL_SIZE = 8
 POOL_TIMEOUT_S = 2.0  # below every deadline: a caller learns that we are busy, and may try another replica
+LOCK_TIMEOUT_S = 4.0  # the same for a row: who holds it may be frozen
 
 
 @dataclass(frozen=True)
@@ -96,9 +97,10 @@ class Database:
     Args:
         url: SQLAlchemy's, `postgresql+psycopg://...`.
         pool_size: connections at most, and as many for single statements where there are any.
+        lock_timeout_s: how long a single statement waits for a row that somebody else has locked.
     """
 
-    def __init__(self, url: str, *, pool_size: int = POOL_SIZE) -> None:
+    def __init__(self, url: str, *, pool_size: int = POOL_SIZE, lock_timeout_s: float = LOCK_TIMEOUT_S) -> None:
         self.engine = sa.create_engine(
             url,
             pool_size=pool_size,
@@ -107,7 +109,9 @@ class Database:
             pool_recycle=1800,
             connect_args={"connect_timeout": 5},
         )
-        self._singles = Singles(self.engine.url, size=pool_size, timeout_s=POOL_TIMEOUT_S)
+        self._singles = Singles(
+            self.engine.url, size=pool_size, timeout_s=POOL_TIMEOUT_S, lock_timeout_s=lock_timeout_s
+        )
         self._referenced: set[tuple[UUID, UUID | None, int]] = set()
         self._lock = threading.Lock()
 

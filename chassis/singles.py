@@ -23,19 +23,22 @@ class Singles:
         url: SQLAlchemy's.
         size: connections at most.
         timeout_s: how long to wait for a free one.
+        lock_timeout_s: how long a statement waits for a row that somebody else has locked.
     """
 
-    def __init__(self, url: sa.URL, *, size: int, timeout_s: float) -> None:
+    def __init__(self, url: sa.URL, *, size: int, timeout_s: float, lock_timeout_s: float) -> None:
         self._conninfo = url.set(drivername="postgresql").render_as_string(hide_password=False)
         self._timeout_s = timeout_s
+        self._lock_timeout = f"{lock_timeout_s * 1000:.0f}ms"
         self._room = threading.Semaphore(size)
+        self._closed = False
         self._idle: deque[psycopg.Cursor[Row]] = deque()  # the one used last goes first: its server's caches are warm
 
     def run(self, statement: str, parameters: Mapping[str, Any]) -> list[Row]:
         """Run a statement and return its rows.
 
         Raises:
-            psycopg.Error: as the driver raised it.
+            psycopg.Error: as the driver raised it; an OperationalError when a lock was not to be had in time.
             sqlalchemy.exc.TimeoutError: no connection was free in time.
         """
         if not self._room.acquire(timeout=self._timeout_s):
@@ -50,7 +53,11 @@ class Singles:
             self._room.release()
 
     def close(self) -> None:
-        """Close the connections that nobody uses."""
+        """Close every connection, those in use as soon as they are given back."""
+        self._closed = True
+        self._close_idle()
+
+    def _close_idle(self) -> None:
         while self._idle:
             self._idle.pop().connection.close()
 
@@ -58,11 +65,14 @@ class Singles:
         try:
             return self._idle.pop()
         except IndexError:
-            return psycopg.connect(self._conninfo, autocommit=True, connect_timeout=5).cursor()
+            cursor = psycopg.connect(self._conninfo, autocommit=True, connect_timeout=5).cursor()
+            return cursor.execute("SELECT set_config('lock_timeout', %s, false)", (self._lock_timeout,))
 
     def _give_back(self, cursor: psycopg.Cursor[Row]) -> None:
-        if cursor.connection.info.transaction_status is TransactionStatus.IDLE:
+        if self._closed:
+            cursor.connection.close()
+        elif cursor.connection.info.transaction_status is TransactionStatus.IDLE:
             self._idle.append(cursor)
         else:  # the server went away, and the idle connections with it; or this thread was interrupted
             cursor.connection.close()
-            self.close()
+            self._close_idle()

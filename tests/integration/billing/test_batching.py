@@ -54,8 +54,10 @@ class Noted(Ledger):
 
 
 @pytest.fixture
-def ledger(database: Database) -> Noted:
-    return Noted(database)
+def ledger(urls: ServiceUrls) -> Iterator[Noted]:
+    database = Database(urls.app, lock_timeout_s=PATIENCE_S)
+    yield Noted(database)
+    database.close()
 
 
 @pytest.fixture
@@ -287,10 +289,8 @@ class TestTheQueue:
         assert books.rows("SELECT key FROM hold WHERE quote_id IS NOT NULL") == [("b",)]
 
     def test_when_the_database_goes_away_those_under_way_are_told_and_the_next_ones_go_on(
-        self, urls: ServiceUrls, books: Books, pool: ThreadPoolExecutor, postgres: EmbeddedPostgres
+        self, ledger: Noted, books: Books, pool: ThreadPoolExecutor, postgres: EmbeddedPostgres
     ) -> None:
-        database = Database(urls.app)  # not the one whose connection holds the lock
-        ledger = Noted(database)
         with one_under_way(ledger, books, pool) as first:
             others = queue_up(ledger, pool, books.tenant, release(books, "a"), release(books, "b"))
             with psycopg.connect(postgres.admin_url, autocommit=True) as admin:
@@ -300,7 +300,6 @@ class TestTheQueue:
                 )
             assert isinstance(first.exception(PATIENCE_S), DATABASE_AWAY)
         assert [each.result(PATIENCE_S).fresh for each in others] == [True, True]
-        database.close()
 
     def test_200_at_once_never_overdraw_and_all_that_fit_are_granted(self, ledger: Noted, books: Books) -> None:
         books.give(300)

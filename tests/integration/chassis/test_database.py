@@ -72,7 +72,7 @@ class TestSingleStatements:
         assert things(database) == list(range(40))
 
     def test_who_finds_none_free_in_time_is_told(self, urls: tuple[str, str]) -> None:
-        singles = Singles(make_url(urls[0]), size=1, timeout_s=0.01)
+        singles = Singles(make_url(urls[0]), size=1, timeout_s=0.01, lock_timeout_s=60)
         with ThreadPoolExecutor(1) as threads, psycopg.connect(urls[0].replace("+psycopg", "")) as holder:
             holder.execute("SELECT pg_advisory_lock(1)")
             waits = threads.submit(singles.run, "SELECT pg_advisory_lock(1)", {})
@@ -80,8 +80,8 @@ class TestSingleStatements:
                 assert not waits.done()
             with pytest.raises(DATABASE_AWAY, match="No connection was free"):
                 singles.run("SELECT 1", {})
+            singles.close()  # which closes the one in use when it is given back: a warning would fail the test
             holder.execute("SELECT pg_advisory_unlock(1)")
-        singles.close()
 
     def test_a_failure_undoes_it_and_nothing_else(self, database: Database) -> None:
         database.single(ADD, {"n": 1})
@@ -89,6 +89,15 @@ class TestSingleStatements:
             with pytest.raises(psycopg.errors.UniqueViolation):
                 database.single("INSERT INTO thing VALUES (2), (%(n)s) RETURNING n", {"n": 1})
         assert things(database) == [1]
+
+    def test_who_waits_for_a_lock_too_long_is_told(self, urls: tuple[str, str], database: Database) -> None:
+        impatient = Database(urls[0], lock_timeout_s=0.01)
+        with database.untenanted() as holder:
+            holder.execute(sa.text("LOCK TABLE thing"))
+            with pytest.raises(DATABASE_AWAY, match="lock timeout"):
+                impatient.single(ADD, {"n": 1})
+        assert impatient.single(ADD, {"n": 1}) == [(1,)]
+        impatient.close()
 
     def test_after_the_server_closed_every_connection_one_call_fails_and_the_next_ones_do_not(
         self, database: Database, urls: tuple[str, str]
