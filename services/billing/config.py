@@ -6,6 +6,8 @@ from typing import Self
 from chassis.config import Environment
 from chassis.service import ServiceConfig
 
+THREADS = 64  # as many as a batch: those who wait for a busy account must not keep all others out
+
 
 @dataclass(frozen=True)
 class BillingConfig:
@@ -20,6 +22,6 @@ class BillingConfig:
         Raises:
             ConfigurationError: naming every variable that is missing or wrong.
         """
-        config = cls(ServiceConfig.read("billing", environment))
+        config = cls(ServiceConfig.read("billing", environment, threads=THREADS))
         environment.done()
         return config
