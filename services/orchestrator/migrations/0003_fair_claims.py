@@ -1,9 +1,10 @@
-"""Whose turn it is where accounts are level; the next revision installs the function of claims."""
+"""The functions of claims, and whose turn it is where accounts are level."""
 
 import sqlalchemy as sa
 from alembic import op
 
 from chassis import migrate
+from services.orchestrator.migrations.sql import install
 
 revision = "0003"
 down_revision = "0002"
@@ -20,6 +21,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("lane", name=op.f("lane_turn_pkey")),
     )
     op.execute(f"GRANT SELECT, INSERT, UPDATE ON lane_turn TO {sweep}")
+    install(op, revision)
 
 
 def downgrade() -> None:
