@@ -41,7 +41,7 @@ def main() -> None:
         _report("through gRPC", loads)
         calls = Load(0, 0, [latency for load in loads["batched"] for latency in load.latencies_s])
         print(f"p50 {calls.percentile(50) * 1e3:.0f} ms, p99 {calls.percentile(99) * 1e3:.0f} ms (goal 50) a call")
-        database = Database(made.urls.app)
+        database = Database(made.urls.app, pool_size=CALLERS)  # nobody waits for anything but the account
         stack.callback(database.close)
         _report(
             "at the function",

@@ -1,9 +1,9 @@
 """Group commit without a timer: what many want of one account at once is done in one transaction.
 
 Whoever comes while nothing is under way for his account goes at once, alone. Those who come meanwhile queue up; when
-he is done he hands over to the first of them, who takes all that wait into the next transaction, his own included. So
-a batch is as large as the load makes it, nobody waits for company, and no thread serves others for longer than one
-batch. Every operation has a thread that waits for its answer, so a stopping server loses none silently.
+he is done he hands over to the first of them, who takes all that wait by the time he wakes into the next transaction,
+his own included. So a batch is as large as the load makes it, nobody waits for company, and no thread serves others for
+longer than one batch. Every operation has a thread that waits for its answer, so a stopping server loses none silently.
 """
 
 import logging
@@ -67,13 +67,12 @@ class Batcher(Generic[K, O, A]):
             line = self._lines.get(key)
             if line is None:
                 self._lines[key] = deque()
-                caller.batch = [caller]
             else:
                 line.append(caller)
-        if line is not None:
-            self._wait(line, caller)
-        if caller.batch:
-            self._lead(key, caller.batch)
+        if line is None:
+            self._lead(key, [caller])
+        elif self._is_to_lead(line, caller):
+            self._lead(key, self._take(line))
         return caller.result()
 
     def waiting(self, key: K) -> int:
@@ -81,24 +80,38 @@ class Batcher(Generic[K, O, A]):
         with self._lock:
             return len(self._lines.get(key, ()))
 
-    def _wait(self, line: "deque[_Caller[O, A]]", caller: "_Caller[O, A]") -> None:
+    def _is_to_lead(self, line: "deque[_Caller[O, A]]", caller: "_Caller[O, A]") -> bool:
         """Wait to be answered or to lead; leave the queue when the time is over before either."""
         left_s = min(max(caller.until - self._monotonic(), 0), threading.TIMEOUT_MAX)
-        if caller.called.wait(left_s):
-            return
+        if not caller.called.wait(left_s):
+            with self._lock:
+                if caller in line and not caller.leads:
+                    line.remove(caller)
+                    raise _too_late()
+            caller.called.wait()  # it was taken in this very moment, and is done or not done with its batch
+        return caller.leads
+
+    def _take(self, line: "deque[_Caller[O, A]]") -> "list[_Caller[O, A]]":
+        """Return the first who wait, without those who are about to find out that their time is over."""
         with self._lock:
-            if caller in line:
-                line.remove(caller)
-                raise _too_late()
-        caller.called.wait()  # it was taken in this very moment, and is done or not done with its batch
+            now, batch = self._monotonic(), [line.popleft()]  # whoever leads
+            while line and len(batch) < self._most:
+                caller = line.popleft()
+                if caller.until > now:
+                    batch.append(caller)
+                else:
+                    caller.error = _too_late()
+                    caller.called.set()
+        return batch
 
     def _lead(self, key: K, batch: "list[_Caller[O, A]]") -> None:
         try:
             self._do(key, batch)
-        finally:  # whatever happened: the next ones go on, and nobody waits for ever
-            self._hand_over(key)
+        finally:  # whatever happened: nobody waits for ever, and the next ones go on
             for caller in batch:
+                caller.leads = False
                 caller.called.set()
+            self._hand_over(key)
 
     def _do(self, key: K, batch: "list[_Caller[O, A]]") -> None:
         try:
@@ -125,34 +138,30 @@ class Batcher(Generic[K, O, A]):
                 return
 
     def _hand_over(self, key: K) -> None:
-        """Give the next batch to the first of those who wait, or end the line when nobody does."""
+        """Have the first of those who wait lead, or end the line when nobody does."""
         with self._lock:
             line, now = self._lines[key], self._monotonic()
-            batch: list[_Caller[O, A]] = []
-            while line and len(batch) < self._most:
-                caller = line.popleft()
-                if caller.until > now:
-                    batch.append(caller)
-                else:  # about to find out by itself
-                    caller.error = _too_late()
-                    caller.called.set()
-            if not batch:
-                del self._lines[key]
-                return
-        batch[0].batch = batch
-        batch[0].called.set()
+            while line:
+                caller = line[0]
+                caller.leads = caller.until > now
+                if not caller.leads:
+                    line.popleft().error = _too_late()
+                caller.called.set()
+                if caller.leads:
+                    return
+            del self._lines[key]
 
 
 class _Caller(Generic[O, A]):
     """Somebody who waits for his operation: called when it is done, or when it is his turn to lead a batch."""
 
-    __slots__ = ("answer", "batch", "called", "error", "operation", "until")
+    __slots__ = ("answer", "called", "error", "leads", "operation", "until")
 
     def __init__(self, operation: O, until: float) -> None:
         self.operation = operation
         self.until = until
         self.called = threading.Event()
-        self.batch: list[_Caller[O, A]] = []
+        self.leads = False
         self.answer: A | None = None
         self.error: Exception | None = Internal("The batch of this operation ended without an answer.")
 

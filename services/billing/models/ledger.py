@@ -20,8 +20,11 @@ CHANGES = ("purchase", "subscription", "refund", "deduction", "adjustment", "pro
 
 
 def credit_cost_id() -> Mapped[UUID | None]:
-    """Return the column of a frozen price version; NULL where the price was a constant of `domain`."""
-    return mapped_column(sa.Uuid, sa.ForeignKey("credit_cost.id"))
+    """Return the column of a frozen price version; NULL where the price was a constant of `domain`.
+
+    No reference: it would have every charge of every account lock the same row, and a version never goes.
+    """
+    return mapped_column(sa.Uuid)
 
 
 class CreditAccount(Base):
@@ -125,7 +128,7 @@ class QuoteLine(SiteRow, Base):
     pieces: Mapped[int] = columns.whole(default=None)
     expected_credits: Mapped[int] = columns.whole(default=None)
     limit_credits: Mapped[int] = columns.whole(default=None)
-    credit_cost_id: Mapped[UUID | None] = credit_cost_id()
+    credit_cost_id: Mapped[UUID | None] = mapped_column(sa.Uuid, sa.ForeignKey("credit_cost.id"))
     unit: Mapped[str] = columns.text()
     unit_credits: Mapped[int] = columns.whole()
 

@@ -20,7 +20,7 @@ from igny8.billing.v1 import billing_service_pb2, billing_service_pb2_grpc
 
 from chassis import call
 from chassis.client import Remote
-from chassis.database import DATABASE_AWAY, Database
+from chassis.database import DATABASE_AWAY, Database, Transaction
 from chassis.embedded.postgres import EmbeddedPostgres
 from chassis.embedded.roles import ServiceUrls
 from chassis.errors import DeadlineTooShort, Fault, Kind
@@ -99,6 +99,13 @@ def release(books: Books, key: str) -> Operation:
 
 def together(books: Books, *batch: Operation) -> list[Answer]:
     return repository.call_together(books.database, books.tenant.account_id, batch)
+
+
+def in_one_statement(transaction: Transaction, batch: Sequence[Operation]) -> list[str]:
+    """Do a batch in a transaction of the test's own; return the answers' codes."""
+    statement = sa.text("SELECT code FROM ledger_batch(:account, CAST(:batch AS jsonb))")
+    listed = orjson.dumps([{"function": each.function, **each.parameters} for each in batch]).decode()
+    return list(transaction.execute(statement, {"account": transaction.tenant.account_id, "batch": listed}).scalars())
 
 
 def ask(ledger: Ledger, tenant: Tenant, operation: Operation) -> Answer:
@@ -221,10 +228,7 @@ class TestSites:
         neighbour.quote()
         with books.database.transaction(Tenant(books.tenant.account_id)) as transaction:
             for of in (books, neighbour):
-                batch = orjson.dumps([{"function": "ledger_release", **release(of, "a").parameters}]).decode()
-                statement = sa.text("SELECT code FROM ledger_batch(:account, CAST(:batch AS jsonb))")
-                parameters = {"account": books.tenant.account_id, "batch": batch}
-                assert transaction.execute(statement, parameters).scalar() == "ok"
+                assert in_one_statement(transaction, [release(of, "a")]) == ["ok"]
                 seen = transaction.all(sa.text("SELECT site_id FROM hold"))
                 assert [row.site_id for row in seen] == [of.tenant.site_id]
 

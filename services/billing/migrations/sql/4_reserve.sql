@@ -29,6 +29,18 @@ BEGIN
 END
 $$;
 
+-- What a site has used of its day, which began at p_day_start, and what it holds.
+CREATE FUNCTION ledger_captured_since(p_account uuid, p_site uuid, p_day_start timestamptz) RETURNS bigint
+LANGUAGE sql STABLE AS $$
+    SELECT coalesce(sum(u.credits), 0)::bigint FROM credit_usage u
+    WHERE u.account_id = p_account AND u.site_id = p_site AND u.create_time >= p_day_start
+$$;
+
+CREATE FUNCTION ledger_held(p_account uuid, p_site uuid) RETURNS bigint LANGUAGE sql STABLE AS $$
+    SELECT coalesce(sum(h.credits - h.captured_credits), 0)::bigint FROM hold h
+    WHERE h.account_id = p_account AND h.site_id = p_site AND h.state = 'open'
+$$;
+
 -- Whether so many more credits fit: into the run's quote, into the site's day, into what is available. The site's day is
 -- counted anew, since only its caller knows when a day begins there; a limit of 0 or NULL is none.
 CREATE FUNCTION ledger_room(
@@ -51,10 +63,8 @@ BEGIN
         RETURN v_answer;
     END IF;
     IF p_day_limit > 0 THEN
-        SELECT coalesce(sum(u.credits), 0) INTO v_answer.day_captured FROM credit_usage u
-        WHERE u.account_id = p_quote.account_id AND u.site_id = p_quote.site_id AND u.create_time >= p_day_start;
-        SELECT coalesce(sum(h.credits - h.captured_credits), 0) INTO v_answer.day_held FROM hold h
-        WHERE h.account_id = p_quote.account_id AND h.site_id = p_quote.site_id AND h.state = 'open';
+        v_answer.day_captured := ledger_captured_since(p_quote.account_id, p_quote.site_id, p_day_start);
+        v_answer.day_held := ledger_held(p_quote.account_id, p_quote.site_id);
         IF v_answer.day_captured + v_answer.day_held + p_needed > p_day_limit THEN
             v_answer.code := 'daily_limit_reached';
             v_answer.limit_credits := p_day_limit;

@@ -58,6 +58,11 @@ BEGIN
 END
 $$;
 
+-- What a deduction is for, in words.
+CREATE FUNCTION ledger_deduction(p_operation text, p_quantity bigint) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT 'Used for ' || p_operation || ', quantity ' || p_quantity
+$$;
+
 -- Writes the deduction of a capture; p_usage has its quantity and credits.
 CREATE FUNCTION ledger_deduct(p_hold hold, p_usage credit_usage, p_now timestamptz) RETURNS uuid
 LANGUAGE plpgsql AS $$
@@ -71,7 +76,7 @@ BEGIN
     v_change.kind := 'deduction';
     v_change.amount := -p_usage.credits;
     v_change.operation := p_hold.operation;
-    v_change.description := 'Used for ' || p_hold.operation || ', quantity ' || p_usage.quantity;
+    v_change.description := ledger_deduction(p_hold.operation, p_usage.quantity);
     v_change.site_id := p_hold.site_id;
     v_change.run_id := p_hold.run_id;
     v_change.step_id := p_hold.step_id;

@@ -12,7 +12,7 @@ columns.
 from pathlib import Path
 from typing import Any
 
-NEWEST = "0008"
+NEWEST = "0009"
 
 # All that the owner made here except what belongs to an extension: billing has no functions but the ledger's. The
 # triggers go with their function, and 1_foundation.sql makes them again.
@@ -28,7 +28,7 @@ BEGIN
     LOOP
         EXECUTE format('DROP FUNCTION %s CASCADE', v_made.signature);
     END LOOP;
-    DROP TYPE IF EXISTS ledger_answer;
+    DROP TYPE IF EXISTS ledger_answer, ledger_operation;
 END
 $$
 """
