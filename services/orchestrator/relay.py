@@ -36,10 +36,11 @@ SUBSCRIPTIONS: Mapping[str, Sequence[str]] = {
     "billing.plan_changed": ("planner", "identity"),  # the account shows the plan once all its limits hold
     "writer.task_created": ("planner",),
     "writer.content_created": ("planner",),
-    "integration.content_published": ("writer", "planner"),
+    "writer.content_published": ("planner",),
+    "integration.content_published": ("writer",),
 }
 """Who asked for which facts; a kind that nobody asked for is forgotten."""
-SOURCES = ("identity", "billing", "planner", "writer", "integration")
+SOURCES = ("identity", "billing", "planner", "integration", "writer")  # who hears of one's facts comes after him
 
 
 class Relay:

@@ -144,12 +144,13 @@ def queue(transaction: Transaction, idea_id: UUID) -> None:
     )
 
 
-def finish(transaction: Transaction, idea_id: UUID, content_id: UUID) -> None:
-    """Say what was written of an idea."""
+def finish(transaction: Transaction, idea_id: UUID, content_id: UUID, *, url: str = "") -> None:
+    """Say what was written of an idea and, once it is known, where that is found."""
+    found = {"published_url": url} if url else {}
     transaction.execute(
         sa.update(IDEA)
         .where(IDEA.c.account_id == transaction.tenant.account_id, IDEA.c.id == idea_id)
-        .values(_changed() | {"status": "completed", "content_id": content_id})
+        .values(_changed() | {"status": "completed", "content_id": content_id} | found)
     )
 
 
@@ -159,15 +160,6 @@ def count_content(transaction: Transaction, cluster_id: UUID) -> None:
         sa.update(CLUSTER)
         .where(CLUSTER.c.account_id == transaction.tenant.account_id, CLUSTER.c.id == cluster_id)
         .values(content_count=CLUSTER.c.content_count + 1)
-    )
-
-
-def publish(transaction: Transaction, content_id: UUID, url: str) -> None:
-    """Say where the content of an idea is found."""
-    transaction.execute(
-        sa.update(IDEA)
-        .where(IDEA.c.account_id == transaction.tenant.account_id, IDEA.c.content_id == content_id)
-        .values(_changed() | {"published_url": url})
     )
 
 

@@ -27,10 +27,13 @@ def content_created(transaction: Transaction, fact: Fact) -> None:
 
 
 def content_published(transaction: Transaction, fact: Fact) -> None:
-    """A content is on a site: {content_id, url}."""
-    content_id = parse_id(_text(fact, "content_id"))
-    if content_id:
-        ideas.publish(transaction, content_id, _text(fact, "url"))
+    """What was written of an idea is on a site: {content_id, content_idea_id, url}.
+
+    It may be heard of before `writer.content_created`, so it says whatever that says of the idea.
+    """
+    content_id, idea_id = parse_id(_text(fact, "content_id")), parse_id(_text(fact, "content_idea_id"))
+    if content_id and idea_id:
+        ideas.finish(transaction, idea_id, content_id, url=_text(fact, "url"))
 
 
 def plan_changed(transaction: Transaction, fact: Fact) -> None:
@@ -48,7 +51,7 @@ def plan_changed(transaction: Transaction, fact: Fact) -> None:
 HANDLERS: Mapping[str, Handler] = {
     "writer.task_created": task_created,
     "writer.content_created": content_created,
-    "integration.content_published": content_published,
+    "writer.content_published": content_published,
     "billing.plan_changed": plan_changed,
 }
 """What the planner wants to know, by kind."""

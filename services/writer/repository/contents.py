@@ -18,6 +18,7 @@ from services.writer.repository import terms
 
 _CONTENT = Base.metadata.tables["content"]
 _IMAGE = Base.metadata.tables["image"]
+_TASK = Base.metadata.tables["task"]
 _ALIVE = _CONTENT.c.delete_time.is_(None)
 _UNIQUE_SLUG_TRIES = 20
 _SLUGS_A_LOOK = 25
@@ -93,6 +94,16 @@ def publish(transaction: Transaction, content_id: UUID, values: Mapping[str, Any
     stamps = {"revision": _CONTENT.c.revision + 1, "update_time": sa.func.now(), "publish_time": when}
     statement = sa.update(_CONTENT).where(_CONTENT.c.id == content_id, newer)
     return transaction.execute(statement.values(status="published", **values, **stamps)).rowcount > 0
+
+
+def idea_of(transaction: Transaction, content_id: UUID) -> sa.Row[Any] | None:
+    """Return (id, sector_id) of the idea that a content was written for, or None."""
+    statement = (
+        sa.select(_TASK.c.content_idea_id.label("id"), _TASK.c.sector_id)
+        .join(_CONTENT, (_CONTENT.c.account_id == _TASK.c.account_id) & (_CONTENT.c.task_id == _TASK.c.id))
+        .where(_CONTENT.c.id == content_id, _TASK.c.content_idea_id.is_not(None))
+    )
+    return transaction.one(statement)
 
 
 def without_images(transaction: Transaction, ids: Sequence[UUID], limit: int) -> tuple[Sequence[sa.Row[Any]], int]:

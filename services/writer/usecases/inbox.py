@@ -17,6 +17,7 @@ def content_published(transaction: Transaction, fact: Fact) -> None:
 
     Monotonic: published is the last state, and of two publications the one that became true later is shown, in whatever
     order they are heard of. A content that is not there any more is no reason to hear of it again and again.
+    What was written for an idea is told: `writer.content_published` {content_id, content_idea_id, url}.
 
     Raises:
         InvalidArgument: the fact names no content.
@@ -27,6 +28,11 @@ def content_published(transaction: Transaction, fact: Fact) -> None:
     values = {column: str(fact.payload.get(name) or "") for name, column in _COLUMNS.items()}
     if not contents.publish(transaction, content_id, values, fact.create_time):
         log.info("content %s is gone or was published later; fact %s changes nothing", content_id, fact.id)
+        return
+    idea = contents.idea_of(transaction, content_id)
+    if idea is not None:
+        payload = {"content_id": str(content_id), "content_idea_id": str(idea.id), "url": values["external_url"]}
+        transaction.emit("writer.content_published", payload, sector_id=idea.sector_id)
 
 
 HANDLERS: dict[str, Handler] = {"integration.content_published": content_published}

@@ -19,7 +19,7 @@ from services.orchestrator.relay import Relay
 from tests.house import House, engine
 from tests.integration.orchestrator.workers import sweeping
 
-TASK, PUBLISHED, OPENED = "writer.task_created", "integration.content_published", "identity.account_opened"
+TASK, PLAN, OPENED = "writer.task_created", "billing.plan_changed", "identity.account_opened"
 
 
 class Outboxes(Peers):
@@ -147,13 +147,13 @@ class TestRelay:
         assert boxes.taken == [("planner", fact) for fact in waiting]
 
     def test_receivers_of_one_fact_get_it_in_their_order(self, relay: Relay, boxes: Outboxes) -> None:
-        fact = boxes.add(PUBLISHED)
-        boxes.faults["writer"] = Unavailable("down")
+        fact = boxes.add(PLAN)
+        boxes.faults["planner"] = Unavailable("down")
         relay.round()
         assert not boxes.taken
-        del boxes.faults["writer"]
+        del boxes.faults["planner"]
         relay.round()
-        assert boxes.taken == [("writer", fact), ("planner", fact)]
+        assert boxes.taken == [("planner", fact), ("identity", fact)]
 
     def test_what_nobody_asked_for_is_forgotten(self, relay: Relay, boxes: Outboxes) -> None:
         boxes.add("writer.weather_changed")

@@ -247,11 +247,23 @@ class TestFacts:
         assert clustered.rows("ContentIdeas")[0].status == stored.STATUS_QUEUED
         tell(clustered, "writer.content_created", title="One", **created)
         tell(clustered, "writer.task_created", content_idea_id=stored.id)
-        tell(clustered, "integration.content_published", content_id=content_id, url="https://coffee.example/one")
+        published = {"content_id": content_id, "content_idea_id": stored.id, "url": "https://coffee.example/one"}
+        tell(clustered, "writer.content_published", **published)
         (after,) = clustered.rows("ContentIdeas")
         assert (after.status, after.content_id) == (stored.STATUS_COMPLETED, content_id)
         assert after.published_url == "https://coffee.example/one"
         assert clustered.rows("Clusters")[0].content_count == 1
+
+    def test_what_is_heard_of_in_the_wrong_order_ends_the_same(self, clustered: Account) -> None:
+        apply(clustered, idea("One"))
+        (stored,) = clustered.rows("ContentIdeas")
+        written = {"content_id": str(new_id()), "content_idea_id": stored.id}
+        tell(clustered, "writer.content_published", url="https://coffee.example/one", **written)
+        tell(clustered, "writer.content_created", cluster_id=stored.cluster_id, **written)
+        tell(clustered, "writer.task_created", content_idea_id=stored.id)
+        (after,) = clustered.rows("ContentIdeas")
+        assert (after.status, after.content_id) == (stored.STATUS_COMPLETED, written["content_id"])
+        assert after.published_url == "https://coffee.example/one"
 
     def test_a_fact_is_taken_in_once(self, clustered: Account) -> None:
         fact_id = str(new_id())

@@ -74,9 +74,9 @@ def descriptions(inside: int = 2) -> Answer:
     return Answer(text=json.dumps({"prompts": listed}), provenance=PROVENANCE)
 
 
-def draft(database: Database, tenant: Tenant, **changes: Any) -> UUID:
-    """Have a task written and return the content."""
-    step = work(tenant, task(database, tenant))
+def draft(database: Database, tenant: Tenant, task_id: UUID | None = None, **changes: Any) -> UUID:
+    """Have a task written, a new one unless one is named, and return the content."""
+    step = work(tenant, task_id or task(database, tenant))
     function = GenerateContent(database)
     function.prepare(step)
     return UUID(function.apply(step, article(**changes)).made[0].id)
