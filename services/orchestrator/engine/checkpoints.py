@@ -36,7 +36,7 @@ _WRITE = """
          run r
     WHERE step.account_id = c.account AND step.id = c.id AND step.fence = c.fence AND step.status = 'running'
       AND r.account_id = step.account_id AND r.id = step.run_id
-    RETURNING step.id, step.apply_sent, r.status, r.billing_quote_id
+    RETURNING step.id, step.fence, step.apply_sent, r.status, r.billing_quote_id
 """
 
 
@@ -65,5 +65,9 @@ def write(database: Database, lot: Sequence[Checkpoint]) -> list[Standing | Exce
         "fences": [each.held.fence for each in lot],
         "news": [json.dumps(each.new) for each in lot],
     }
-    found = {row[0]: Standing(*row[1:]) for row in database.single(_WRITE, parameters)}
-    return [found.get(each.held.id) or LeaseLost(f"step {each.held.id} fence {each.held.fence}") for each in lot]
+    found = {row[:2]: Standing(*row[2:]) for row in database.single(_WRITE, parameters)}
+    return [found.get((each.held.id, each.held.fence)) or _lost(each.held) for each in lot]
+
+
+def _lost(held: Held) -> LeaseLost:
+    return LeaseLost(f"step {held.id} fence {held.fence}")

@@ -25,7 +25,7 @@ _END = sa.text(
     FROM unnest(CAST(:accounts AS uuid[]), CAST(:ids AS uuid[]), CAST(:fences AS bigint[]), CAST(:credits AS bigint[]),
                 CAST(:applied AS jsonb[])) AS c (account, id, fence, credits, applied)
     WHERE step.account_id = c.account AND step.id = c.id AND step.fence = c.fence AND step.status = 'running'
-    RETURNING step.id
+    RETURNING step.id, step.fence
     """
 )
 _LOCK = sa.text(
@@ -63,14 +63,15 @@ def succeed(database: Database, lot: Sequence[Success]) -> list[Exception | None
         # the other, one of them closes it, and nobody waits in a circle.
         runs = {each.held.key for each in lot}
         connection.execute(_LOCK, {"accounts": [k.account_id for k in runs], "runs": [k.run_id for k in runs]})
-        ended = set(connection.execute(_END, _columns(lot)).scalars())
+        # With the fence: a worker that was frozen may hold a step twice, and ends it once.
+        ended = {tuple(row) for row in connection.execute(_END, _columns(lot))}
         by_stage: dict[Any, list[Success]] = defaultdict(list)
         for each in lot:
-            if each.held.id in ended:
+            if (each.held.id, each.held.fence) in ended:
                 by_stage[(each.held.key, each.held.place)].append(each)
         for some in by_stage.values():
             _count(connection, some)
-    return [None if each.held.id in ended else _lost(each.held) for each in lot]
+    return [None if (each.held.id, each.held.fence) in ended else _lost(each.held) for each in lot]
 
 
 def _columns(lot: Sequence[Success]) -> dict[str, Any]:

@@ -114,6 +114,24 @@ class TestClaim:
         assert (read.stages[0].succeeded, read.stages[0].credits, read.captured_credits) == (1, 4, 4)
         self.end(owner)
 
+    @pytest.mark.parametrize("late_first", [True, False])
+    def test_a_worker_that_has_claimed_its_own_late_step_again_writes_it_once(
+        self, owner: Owner, database: Database, *, late_first: bool
+    ) -> None:
+        """It was frozen for longer than the lease; then both its claims of the step write in one lot."""
+        run_id = planned(owner)
+        late = of(run_id, claims.claim(database, "text", 50))[0]
+        make_due(owner.house)
+        again = next(step for step in of(run_id, claims.claim(database, "text", 50)) if step.id == late.id)
+        both = [late, again] if late_first else [again, late]
+        written = checkpoints.write(database, [Checkpoint(held, {IF_RUNNING: True}) for held in both])
+        assert [isinstance(told, LeaseLost) for told in written] == [held is late for held in both]
+        ended = success.succeed(database, [Success(held, 3) for held in both])
+        assert [isinstance(told, LeaseLost) for told in ended] == [held is late for held in both]
+        read = owner.read(str(run_id))
+        assert (read.stages[0].succeeded, read.stages[0].credits, read.captured_credits) == (1, 3, 3)
+        self.end(owner)
+
     @pytest.mark.parametrize(("verb", "sent"), [("Pause", False), ("Cancel", False), ("", True)])
     def test_apply_is_only_sent_when_the_run_is_running_at_that_moment(
         self, owner: Owner, database: Database, verb: str, *, sent: bool
