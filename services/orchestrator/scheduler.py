@@ -30,7 +30,7 @@ from services.orchestrator.usecases import quoting, running
 
 log = logging.getLogger(__name__)
 SCHEDULER_S = 1.0
-CLAIM_S = 120  # longer than a start takes when everybody answers; then another replica makes it
+CLAIM_S = 30  # longer than a start takes when everybody answers; then another replica makes it, under the same ids
 PUT_OFF_S = 10  # after somebody could not be reached: a service is up again before its claim would have run out
 AT_ONCE = 4
 LATE = timedelta(hours=1)  # a start that is later was missed; a busy hour may hold one up by minutes
