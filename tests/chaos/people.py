@@ -201,13 +201,20 @@ class Living:
     def _go_by_schedule(self, turn: Round) -> None:
         """Have the schedule start the run at the next full minute; it must come, and come once."""
         self._import(turn)
-        due = datetime.now(UTC) + timedelta(minutes=1, seconds=LEAD_S)
-        plan = {"ideas_per_cluster": 3, "images_per_article": 1, "auto_approve": True, "auto_publish": True}
-        when = {"frequency": "daily", "local_time": f"{due:%H:%M}", "time_zone": "UTC", "catch_up": "once"}
-        self.account.owner.ask("PATCH", self._path("automation"), {"enabled": True, "plan": plan, **when})
-        found = _until(self._scheduled, f"{self.life.name}: the run of {due:%H:%M}")
+        found = _until(self._scheduled, f"{self.life.name}: the run of {self._schedule():%H:%M}")
         self.account.owner.ask("PATCH", self._path("automation"), {"enabled": False})
         self._follow(*[Started(run["id"]) for run in found])
+
+    def _schedule(self) -> datetime:
+        """Set the schedule to the next full minute and return that; again where the answer came when it was over."""
+        plan = {"ideas_per_cluster": 3, "images_per_article": 1, "auto_approve": True, "auto_publish": True}
+        while True:
+            due = datetime.now(UTC) + timedelta(minutes=1, seconds=LEAD_S)
+            when = {"frequency": "daily", "local_time": f"{due:%H:%M}", "time_zone": "UTC", "catch_up": "once"}
+            body = {"enabled": True, "plan": plan, **when}
+            told = self.account.owner.ask("PATCH", self._path("automation"), body)
+            if datetime.fromisoformat(told["next_run_time"]) <= due:
+                return due
 
     def _scheduled(self) -> list[Json] | None:
         runs: list[Json] = self.account.owner.get(self._path("runs"), filter='trigger = "scheduled"')["runs"]
