@@ -87,7 +87,10 @@ class SeedKeywordLibrary:
 
 
 class Keyword(SectorRow, Editable, SoftDeleted, Base):
-    """A keyword of a sector. `volume` and `difficulty` are the site's own; without them the library's apply."""
+    """A keyword of a sector. `volume` and `difficulty` are the site's own; without them the library's apply.
+
+    `intent` is what a file or a person said, `derived_intent` what the rules say; it applies where nobody did.
+    """
 
     __tablename__ = "keyword"
     __table_args__ = (
@@ -109,6 +112,7 @@ class Keyword(SectorRow, Editable, SoftDeleted, Base):
         sa.CheckConstraint("volume >= 0", name="volume"),
         sa.CheckConstraint("difficulty BETWEEN 0 AND 100", name="difficulty"),
         columns.one_of("intent", *Intent),
+        columns.one_of("derived_intent", *Intent),
     )
 
     seed_keyword_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
@@ -123,6 +127,7 @@ class Keyword(SectorRow, Editable, SoftDeleted, Base):
     volume: Mapped[int | None] = mapped_column(sa.BigInteger)
     difficulty: Mapped[float | None] = mapped_column(sa.Double)
     intent: Mapped[str | None] = mapped_column(sa.Text)
+    derived_intent: Mapped[str | None] = mapped_column(sa.Text)
     country: Mapped[str] = columns.text()
     cpc_micros: Mapped[int | None] = mapped_column(sa.BigInteger)
     cpc_currency: Mapped[str] = columns.text()
@@ -304,6 +309,20 @@ def applying(figure: str) -> sa.ColumnElement[Any]:
     )
     return sa.func.coalesce(
         keyword.c[figure], library.correlate(keyword).scalar_subquery(), own.correlate(keyword).scalar_subquery()
+    )
+
+
+def applying_intent() -> sa.ColumnElement[Any]:
+    """Return what a keyword's searcher wants: as given, else as the rules say, else NULL."""
+    keyword = Keyword.__table__
+    return sa.func.coalesce(keyword.c.intent, keyword.c.derived_intent)
+
+
+def intent_source() -> sa.ColumnElement[Any]:
+    """Return where the intent that applies comes from: "given", "derived", or NULL where there is none."""
+    keyword = Keyword.__table__
+    return sa.case(
+        (keyword.c.intent.is_not(None), "given"), (keyword.c.derived_intent.is_not(None), "derived"), else_=None
     )
 
 

@@ -43,7 +43,7 @@ KEYWORD = Resource(
     table=models.Keyword,
     plural="keywords",
     filters=(
-        *("sector_id", "cluster_id", "status", "disabled", "intent", "country", "text"),
+        *("sector_id", "cluster_id", "status", "disabled", "intent", "intent_source", "country", "text"),
         *("volume", "difficulty", "impressions", "cpc_micros", "clicks", "position"),
     ),
     orders=("volume", "difficulty", "impressions", "cpc_micros", "text", "update_time"),
@@ -65,6 +65,8 @@ KEYWORD = Resource(
         ),
         "volume": models.applying("volume"),
         "difficulty": models.applying("difficulty"),
+        "intent": models.applying_intent(),
+        "intent_source": models.intent_source(),
     },
 )
 CLUSTER = Resource(

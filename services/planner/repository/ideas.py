@@ -12,7 +12,7 @@ from chassis.database import Transaction
 from chassis.ids import new_id
 from chassis.work import Provenance
 from services.planner.ideas import Idea
-from services.planner.models import Cluster, ContentIdea, ContentIdeaKeyword, Keyword, applying, table
+from services.planner.models import Cluster, ContentIdea, ContentIdeaKeyword, Keyword, applying, applying_intent, table
 
 CLUSTER, KEYWORD, IDEA = table(Cluster), table(Keyword), table(ContentIdea)
 
@@ -66,14 +66,18 @@ def cluster_keywords(transaction: Transaction, cluster_id: UUID, limit: int) -> 
     """Return a cluster's live keywords, the most searched first, at most `limit`."""
     volume, difficulty = applying("volume"), applying("difficulty")
     found = sa.select(
-        KEYWORD.c.id, KEYWORD.c.text, volume.label("volume_now"), difficulty.label("difficulty_now"), KEYWORD.c.intent
+        KEYWORD.c.id,
+        KEYWORD.c.text,
+        volume.label("volume_now"),
+        difficulty.label("difficulty_now"),
+        applying_intent().label("intent_now"),
     ).where(
         *_here(transaction, KEYWORD),
         *(KEYWORD.c.cluster_id == cluster_id, KEYWORD.c.delete_time.is_(None), KEYWORD.c.disabled.is_(False)),
     )
     order = (volume.desc().nulls_last(), KEYWORD.c.impressions.desc().nulls_last(), KEYWORD.c.id)
     return [
-        ClusterKeyword(row.id, row.text, row.volume_now, row.difficulty_now, row.intent)
+        ClusterKeyword(row.id, row.text, row.volume_now, row.difficulty_now, row.intent_now)
         for row in transaction.all(found.order_by(*order).limit(limit))
     ]
 

@@ -16,6 +16,7 @@ from chassis.ids import new_id
 from chassis.passport import SectorClaim
 from services.planner.domain import normalise
 from services.planner.imports import KeywordRow, SkippedLine
+from services.planner.intents import Brand, derive_intent
 from services.planner.models import KeywordImport, table
 
 IMPORT = table(KeywordImport)
@@ -48,21 +49,10 @@ def complete(transaction: Transaction, import_id: UUID, report: dict[str, Any]) 
     transaction.execute(sa.update(IMPORT).where(*where).values(values))
 
 
-def stage(transaction: Transaction, rows: Iterable[KeywordRow]) -> None:
-    """Copy a file's keywords into the transaction's temporary table."""
+def stage(transaction: Transaction, rows: Iterable[KeywordRow], brand: Brand) -> None:
+    """Copy a file's keywords, with the intents that the rules derive, into the transaction's temporary table."""
     transaction.execute(_STAGE)
-    _copy(
-        transaction,
-        "COPY staged_keyword FROM STDIN",
-        (
-            (
-                *(new_id(), row.text, normalise(row.text), row.volume, row.difficulty, row.intent, row.country),
-                *(row.cpc_micros, row.cpc_currency, row.competition, row.impressions, row.clicks, row.position),
-                *(row.parent_keyword, row.url),
-            )
-            for row in rows
-        ),
-    )
+    _copy(transaction, "COPY staged_keyword FROM STDIN", (_staged(row, brand) for row in rows))
     transaction.execute(sa.text("ANALYZE staged_keyword"))  # without it a join of 100,000 rows is planned for a few
 
 
@@ -93,6 +83,15 @@ def store_skipped(transaction: Transaction, import_id: UUID, lines: Sequence[Ski
     rows = ((new_id(), line.line, line.reason, _shown(line)) for line in ordered)
     _copy(transaction, "COPY staged_skip FROM STDIN", rows)
     transaction.execute(_STORE_SKIPPED, key)
+
+
+def _staged(row: KeywordRow, brand: Brand) -> Sequence[Any]:
+    normalised = normalise(row.text)
+    return (
+        *(new_id(), row.text, normalised, row.volume, row.difficulty, row.intent, derive_intent(normalised, brand)),
+        *(row.country, row.cpc_micros, row.cpc_currency, row.competition, row.impressions, row.clicks, row.position),
+        *(row.parent_keyword, row.url),
+    )
 
 
 def _shown(line: SkippedLine) -> str:
@@ -127,8 +126,9 @@ _TEXTS = ("country", "cpc_currency", "parent_keyword", "url")
 _NEWER = {name: f"coalesce(excluded.{name}, keyword.{name})" for name in _FIGURES} | {
     name: f"coalesce(nullif(excluded.{name}, ''), keyword.{name})" for name in _TEXTS
 }
+_NEWER["derived_intent"] = "excluded.derived_intent"  # the rules' last word; it yields to a given one when read
 _OLD, _NEW = ", ".join(f"keyword.{name}" for name in _NEWER), ", ".join(_NEWER.values())
-_STAGED = ", ".join([*(f"s.{name}" for name in _FIGURES), *(f"coalesce(s.{name}, '')" for name in _TEXTS)])
+_STAGED = ", ".join(f"coalesce(s.{name}, '')" if name in _TEXTS else f"s.{name}" for name in _NEWER)
 
 _BEGIN = sa.text(
     "INSERT INTO keyword_import (account_id, site_id, sector_id, id, filename, step_id)"
@@ -142,8 +142,8 @@ _FAIL = sa.text(
 )
 _STAGE = sa.text(
     "CREATE TEMPORARY TABLE staged_keyword (id uuid, text text, normalised text, volume bigint,"
-    " difficulty double precision, intent text, country text, cpc_micros bigint, cpc_currency text,"
-    " competition double precision, impressions bigint, clicks bigint, position double precision,"
+    " difficulty double precision, intent text, derived_intent text, country text, cpc_micros bigint,"
+    " cpc_currency text, competition double precision, impressions bigint, clicks bigint, position double precision,"
     " parent_keyword text, url text) ON COMMIT DROP"
 )
 _COUNT_NEW = sa.text(

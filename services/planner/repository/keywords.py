@@ -19,13 +19,18 @@ CLUSTER_LINK = "keyword_account_id_site_id_sector_id_cluster_id_fkey"
 
 @dataclass(frozen=True)
 class NewKeyword:
-    """A keyword to add. volume: searches a month; difficulty: 0 to 100; country: ISO 3166-1 alpha-2 or empty."""
+    """A keyword to add.
+
+    volume: searches a month. difficulty: 0 to 100. intent: as given; derived_intent: as the rules say. country: ISO
+    3166-1 alpha-2 or empty.
+    """
 
     sector_id: UUID
     text: str
     volume: int | None = None
     difficulty: float | None = None
     intent: str | None = None
+    derived_intent: str | None = None
     country: str = ""
     impressions: int | None = None
     cluster_id: UUID | None = None
@@ -59,6 +64,7 @@ def insert(transaction: Transaction, sector: SectorClaim, new: NewKeyword) -> UU
         "seed_keyword_id": seed_id,
         "private_seed_keyword_id": private_id,
         "normalised": normalise(new.text),
+        "derived_intent": new.derived_intent,
         "impressions": new.impressions,
         "cluster_id": new.cluster_id,
         "disabled": new.disabled,

@@ -25,7 +25,7 @@ from services.planner.imports import (
 )
 from services.planner.repository import imports, limits
 from services.planner.usecases import options as read
-from services.planner.usecases.keywords import require_sector
+from services.planner.usecases.keywords import brand_of, require_sector
 
 NAME = "import_keywords"
 _FILENAME_CHARS_MAX = 255
@@ -149,7 +149,7 @@ def _upload(tenant: Tenant, options: Mapping[str, Any]) -> Upload:
 
 def _store(transaction: Transaction, work: Work, sector: SectorClaim, content: _Content) -> Applied:
     limit = limits.locked(transaction)
-    imports.stage(transaction, content.rows)
+    imports.stage(transaction, content.rows, brand_of(work.tenant))
     limit.require(imports.count_new(transaction, sector))
     counts = imports.store_staged(transaction, sector, len(content.rows))
     report, skipped = content.report, content.report.skipped_counts

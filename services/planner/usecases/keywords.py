@@ -11,8 +11,9 @@ from chassis.database import Database, Transaction
 from chassis.errors import AlreadyExists, InvalidArgument, NotFound
 from chassis.passport import SectorClaim
 from chassis.tenancy import Tenant
-from services.planner.domain import display_text, keyword_problem
+from services.planner.domain import display_text, keyword_problem, normalise
 from services.planner.errors import KeywordExists, UnknownSector
+from services.planner.intents import NO_BRAND, Brand, derive_intent
 from services.planner.repository import keywords, limits
 from services.planner.repository.keywords import NewKeyword
 
@@ -35,8 +36,9 @@ def create_keyword(transaction: Transaction, new: NewKeyword) -> UUID:
     if keywords.exists(transaction, sector.id, clean.text):
         raise KeywordExists(clean.text)
     limit.require(1)
+    derived = derive_intent(normalise(clean.text), brand_of(transaction.tenant))
     with cluster_of_the_sector():
-        return keywords.insert(transaction, sector, clean)
+        return keywords.insert(transaction, sector, replace(clean, derived_intent=derived))
 
 
 def undelete_keyword(database: Database, tenant: Tenant, keyword_id: UUID) -> None:
@@ -59,6 +61,14 @@ def undelete_keyword(database: Database, tenant: Tenant, keyword_id: UUID) -> No
             keywords.restore(transaction, keyword_id)
         except IntegrityError as error:
             raise AlreadyExists("The sector has got another keyword of this text; delete that one first.") from error
+
+
+def brand_of(tenant: Tenant) -> Brand:
+    """Return what the tenant's site is searched by; nothing for a whole account."""
+    site = tenant.site
+    if site is None:
+        return NO_BRAND
+    return Brand.of(site.name, site.domain, [site.industry, *(sector.name for sector in site.sectors)])
 
 
 def require_sector(tenant: Tenant, sector_id: UUID, field: str) -> SectorClaim:
