@@ -128,6 +128,18 @@ class Resource:
         self.check(given, fields)
         return from_message(given, fields)
 
+    def found_by(self, request: Any, *, deleted: bool = False) -> Sequence[sa.ColumnElement[bool]]:
+        """Return the conditions of a request's `filter` and `search`, for what changes all rows that a list shows.
+
+        Args:
+            request: has both fields.
+            deleted: whether it is about deleted rows, instead of live ones.
+
+        Raises:
+            InvalidArgument: the filter is none, or names what may not be filtered by.
+        """
+        return methods.found_by(self, request, deleted=deleted)
+
     def get(self, message: type[Message]) -> methods.Method:
         """Return the Get method; `message` is what it answers with."""
         return methods.get(self, message)

@@ -110,12 +110,30 @@ def undelete(resource: "Resource", message: type[Message]) -> Method:
     return method
 
 
+def found_by(resource: "Resource", request: Any, *, deleted: bool = False) -> list[sa.ColumnElement[bool]]:
+    """Return the conditions that a request's `filter` and `search` put on rows, live ones or deleted ones.
+
+    Raises:
+        InvalidArgument: the filter is none, or names what may not be filtered by.
+    """
+    hidden = resource.table.c.delete_time
+    return [*_asked(resource, request), hidden.is_not(None) if deleted else hidden.is_(None)]
+
+
 class _Conditions:
     def __init__(self, where: list[sa.ColumnElement[bool]], shown: str) -> None:
         self.where, self.shown = where, shown
 
 
 def _conditions(resource: "Resource", request: Any) -> _Conditions:
+    where = _asked(resource, request)
+    if resource.soft and not _get(request, "show_deleted"):
+        where.append(resource.table.c.delete_time.is_(None))
+    site_id = _get(request, "site_id", "")
+    return _Conditions(where, f"{site_id}:{_get(request, 'show_deleted')}")
+
+
+def _asked(resource: "Resource", request: Any) -> list[sa.ColumnElement[bool]]:
     where: list[sa.ColumnElement[bool]] = []
     expression = parse_filter(request.filter)
     if expression is not None:
@@ -123,10 +141,7 @@ def _conditions(resource: "Resource", request: Any) -> _Conditions:
     for word in _get(request, "search", "").split()[:10]:
         pattern = "%" + re.sub(r"([%_\\])", r"\\\1", word) + "%"
         where.append(sa.or_(*[column.ilike(pattern) for column in resource.search]))
-    if resource.soft and not _get(request, "show_deleted"):
-        where.append(resource.table.c.delete_time.is_(None))
-    site_id = _get(request, "site_id", "")
-    return _Conditions(where, f"{site_id}:{_get(request, 'show_deleted')}")
+    return where
 
 
 def _condition(resource: "Resource", expression: Expression) -> sa.ColumnElement[bool]:

@@ -1,6 +1,7 @@
 """The planner's resources: what can be filtered, ordered, searched and changed, and the rules of what is changed."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -8,6 +9,7 @@ import sqlalchemy as sa
 from igny8.planner.v1 import planner_pb2
 
 from chassis.database import Transaction
+from chassis.errors import InvalidArgument
 from chassis.resource import Resource, to_message
 from chassis.resource.rules import at_most, between, chosen, language
 from services.planner import models
@@ -45,6 +47,7 @@ KEYWORD = Resource(
     filters=(
         *("sector_id", "cluster_id", "status", "disabled", "intent", "intent_source", "country", "text"),
         *("volume", "difficulty", "impressions", "cpc_micros", "clicks", "position"),
+        *("update_time", "delete_time"),
     ),
     orders=("volume", "difficulty", "impressions", "cpc_micros", "text", "update_time"),
     search=("text",),
@@ -130,6 +133,17 @@ IMPORT_SKIPPED_LINE = Resource(
     orders=("line",),
     search=("text",),
 )
+
+
+def bulk_changes(given: planner_pb2.Keyword, paths: Sequence[str]) -> dict[str, Any]:
+    """Return the columns that a bulk update gives to every keyword: all that an update may change but the cluster.
+
+    Raises:
+        InvalidArgument: a field cannot be changed, not to this, or not of many at once.
+    """
+    if "cluster_id" in paths or given.cluster_id:
+        raise InvalidArgument.field("keyword.cluster_id", "cannot be changed of many at once; change each keyword's")
+    return KEYWORD.changes(given, paths)
 
 
 def keyword(transaction: Transaction, keyword_id: UUID) -> planner_pb2.Keyword:

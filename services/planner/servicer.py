@@ -1,4 +1,4 @@
-"""`igny8.planner.v1.PlannerService`: the standard methods as the resources declare them, and the three that are not."""
+"""`igny8.planner.v1.PlannerService`: the standard methods as the resources declare them, and those that are not."""
 
 from uuid import UUID
 
@@ -17,7 +17,7 @@ from services.planner.resources import (
     KEYWORD_IMPORT,
     SEED_KEYWORD,
 )
-from services.planner.usecases import keywords
+from services.planner.usecases import bulk, keywords
 from services.planner.usecases.imports import ImportKeywords
 
 _update_keyword = KEYWORD.update(planner_pb2.Keyword)
@@ -80,6 +80,38 @@ class PlannerServicer(planner_service_pb2_grpc.PlannerServiceServicer):
         with keywords.cluster_of_the_sector():
             updated: planner_pb2.Keyword = _update_keyword(self, request, context)
         return updated
+
+    def BulkUpdateKeywords(
+        self, request: planner_service_pb2.BulkUpdateKeywordsRequest, context: grpc.ServicerContext
+    ) -> planner_service_pb2.BulkUpdateKeywordsResponse:
+        """Change the same fields of many keywords."""
+        values = resources.bulk_changes(request.keyword, request.update_mask.paths)
+        chosen = translate.chosen(request, KEYWORD.found_by(request), request.etags)
+        done = bulk.update_keywords(self.database, call.tenant(), chosen, values)
+        return planner_service_pb2.BulkUpdateKeywordsResponse(
+            updated_count=done.count,
+            missing_keyword_ids=map(str, done.missing),
+            conflicting_keyword_ids=map(str, done.conflicting),
+        )
+
+    def BulkDeleteKeywords(
+        self, request: planner_service_pb2.BulkDeleteKeywordsRequest, context: grpc.ServicerContext
+    ) -> planner_service_pb2.BulkDeleteKeywordsResponse:
+        """Hide many keywords."""
+        chosen = translate.chosen(request, KEYWORD.found_by(request), request.etags)
+        done = bulk.delete_keywords(self.database, call.tenant(), chosen)
+        return planner_service_pb2.BulkDeleteKeywordsResponse(
+            deleted_count=done.count,
+            missing_keyword_ids=map(str, done.missing),
+            conflicting_keyword_ids=map(str, done.conflicting),
+        )
+
+    def BulkUndeleteKeywords(
+        self, request: planner_service_pb2.BulkUndeleteKeywordsRequest, context: grpc.ServicerContext
+    ) -> planner_service_pb2.BulkUndeleteKeywordsResponse:
+        """Bring many deleted keywords back."""
+        chosen = translate.chosen(request, KEYWORD.found_by(request, deleted=True))
+        return translate.undeleted(bulk.undelete_keywords(self.database, call.tenant(), chosen))
 
     def UndeleteKeyword(
         self, request: planner_service_pb2.UndeleteKeywordRequest, context: grpc.ServicerContext

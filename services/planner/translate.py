@@ -1,14 +1,50 @@
 """What a request says, in the planner's own words."""
 
-from igny8.planner.v1 import planner_pb2
+from collections.abc import Sequence
+from typing import Protocol
 
+from igny8.planner.v1 import planner_pb2, planner_service_pb2
+
+from chassis.ids import require_id
 from chassis.resource import from_message
+from services.planner.repository.bulk import Chosen, Conditions
 from services.planner.repository.keywords import NewKeyword
+from services.planner.usecases.bulk import Undeleted, choose
 
 _FIELDS = (
     *("sector_id", "text", "volume", "difficulty", "intent", "country", "impressions"),
     *("cluster_id", "disabled", "attributes_json"),
 )
+
+
+class _Choice(Protocol):
+    @property
+    def keyword_ids(self) -> Sequence[str]: ...
+    @property
+    def filter(self) -> str: ...
+    @property
+    def search(self) -> str: ...
+
+
+def chosen(request: _Choice, where: Conditions, etags: Sequence[str] = ()) -> Chosen:
+    """Return which keywords a request about many means; `where` is what its filter and search say.
+
+    Raises:
+        InvalidArgument: it says neither which nor by what they are found, or both; or an id is none.
+    """
+    ids = [require_id("keyword_ids", text) for text in request.keyword_ids]
+    return choose(ids, etags, where, is_filtered=bool(request.filter.strip() or request.search.strip()))
+
+
+def undeleted(result: Undeleted) -> planner_service_pb2.BulkUndeleteKeywordsResponse:
+    """Return what came back, and what did not."""
+    refused = planner_service_pb2.BulkUndeleteKeywordsResponse.Refused
+    return planner_service_pb2.BulkUndeleteKeywordsResponse(
+        undeleted_count=result.count,
+        missing_keyword_ids=map(str, result.missing),
+        refused_count=result.refused.count,
+        refused=[refused(keyword_id=str(row_id), text=text) for row_id, text in result.refused.first],
+    )
 
 
 def new_keyword(given: planner_pb2.Keyword) -> NewKeyword:

@@ -173,13 +173,18 @@ def _fill(message: Message, own: str, text: str, *, depth: int = 0) -> None:
         required = field_behavior_pb2.REQUIRED in behaviour
         if _is_ours(field) and not field.is_repeated and (required or not depth):
             getattr(message, field.name).SetInParent()
-            if message.DESCRIPTOR.name.startswith("Update"):  # changes what is chosen below, and nothing else
+            if _changes(message):  # changes what is chosen below, and nothing else
                 continue
             _fill(getattr(message, field.name), own, text, depth=depth + 1)
         elif required or (field.name in {"site_id", "limit", "function"} and not field.is_repeated):
             _set(message, field, own, text)
-    if message.DESCRIPTOR.name.startswith("Update"):
+    if _changes(message):
         _choose_a_field(message, own, text)
+
+
+def _changes(message: Message) -> bool:
+    """Whether it is a request that changes chosen fields, of one row or of many."""
+    return message.DESCRIPTOR.name.startswith(("Update", "BulkUpdate"))
 
 
 def _set(message: Message, field: Any, own: str, text: str) -> None:
