@@ -31,7 +31,7 @@ class HasDatabase(Protocol):
 Method = Any
 """A function of (servicer, request, context); each generated base class has its own types for the last two."""
 
-Then = Callable[[Transaction, Mapping[str, Any]], None]
+Then = Callable[[Transaction, UUID, Mapping[str, Any]], None]
 """What follows a change, in its transaction; called with the columns that were changed."""
 
 
@@ -238,7 +238,7 @@ def _write(
         if transaction.execute(statement).rowcount == 0:
             _missing_or_changed(resource, transaction.connection, row_id, hidden=hidden)
         if then is not None:
-            then(transaction, values)
+            then(transaction, row_id, values)
         return transaction.execute(_select(resource).where(table.c.id == row_id)).mappings().one()
 
 

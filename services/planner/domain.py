@@ -37,6 +37,15 @@ class Intent(StrEnum):
     TRANSACTIONAL = "transactional"
 
 
+class Verdict(StrEnum):
+    """What should become of a page that was thought of, beside those that the site has or plans."""
+
+    WRITE = "write"
+    REFRESH = "refresh"
+    MERGE = "merge"
+    LINK_ONLY = "link_only"
+
+
 class TooFewKeywords(Exception):
     """Clustering needs at least MINIMUM_KEYWORDS keywords."""
 

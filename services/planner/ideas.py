@@ -5,10 +5,11 @@ The contract of variables and answer is shared with the ai service, which owns t
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from services.planner.domain import CONTENT_STRUCTURES, CONTENT_TYPES, display_text, normalise
+from services.planner.overlap import subject
 
 IDEAS_MIN, IDEAS_MAX = 3, 7
 """Ideas that one cluster is asked for: FEATURES, table of decisions, "idea generation"."""
@@ -113,6 +114,28 @@ def read_answer(text: str, cluster_keywords: Sequence[str]) -> Reading:
             seen.add(normalise(idea.title))
             reading.ideas.append(idea)
     return reading
+
+
+def set_apart(ideas: Sequence[Idea]) -> Reading:
+    """Return ideas of which no two aim at the same search: two such pages would take it from each other.
+
+    One that aims at what an earlier one aims at is turned to another of its keywords, or becomes a part of that one.
+    """
+    apart = Reading()
+    for idea in ideas:
+        taken = {subject(other.keywords[0]): place for place, other in enumerate(apart.ideas)}
+        aims_at = next((keyword for keyword in idea.keywords if subject(keyword) not in taken), None)
+        if aims_at is None:
+            place = taken[subject(idea.keywords[0])]
+            whole = apart.ideas[place]
+            apart.ideas[place] = replace(whole, keywords=list(dict.fromkeys([*whole.keywords, *idea.keywords])))
+            apart.notes.append(f"{idea.title!r} was merged into {whole.title!r}: both aim at {whole.keywords[0]!r}.")
+            continue
+        if aims_at != idea.keywords[0]:
+            instead = f"instead of {idea.keywords[0]!r}, which another idea aims at"
+            apart.notes.append(f"{idea.title!r} aims at {aims_at!r} {instead}.")
+        apart.ideas.append(replace(idea, keywords=list(dict.fromkeys([aims_at, *idea.keywords]))))
+    return apart
 
 
 def _raw_ideas(text: str) -> list[Any]:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from chassis import columns, idempotency, outbox, tenancy, work
 from chassis.tenancy import AccountRow, Editable, SectorRow, SiteRow, SoftDeleted, TenantBase
-from services.planner.domain import CONTENT_STRUCTURES, CONTENT_TYPES, FREE_KEYWORDS_MAX, FREE_PLAN, Intent
+from services.planner.domain import CONTENT_STRUCTURES, CONTENT_TYPES, FREE_KEYWORDS_MAX, FREE_PLAN, Intent, Verdict
 
 SECTOR_KEY = ("account_id", "site_id", "sector_id", "id")
 """What a link inside one sector points at; foreign keys ignore row level security, so it names the whole tenant."""
@@ -184,6 +184,11 @@ class ContentIdea(SectorRow, Editable, SoftDeleted, Base):
         sa.Index("content_idea_cluster_idx", "account_id", "cluster_id"),
         sa.Index("content_idea_title_idx", "account_id", "site_id", sa.text("lower(title)")),
         sa.Index(
+            "content_idea_subject_idx",
+            *("account_id", "site_id", "subject"),
+            postgresql_where=sa.text("delete_time IS NULL"),
+        ),
+        sa.Index(
             "content_idea_content_idx",
             "account_id",
             "content_id",
@@ -194,6 +199,9 @@ class ContentIdea(SectorRow, Editable, SoftDeleted, Base):
         columns.one_of("content_structure", *CONTENT_STRUCTURES),
         columns.one_of("status", "new", "queued", "completed"),
         sa.CheckConstraint("estimated_word_count >= 0", name="estimated_word_count"),
+        columns.one_of("verdict", *Verdict),
+        sa.CheckConstraint("overlap_score BETWEEN 0 AND 1", name="overlap_score"),
+        sa.CheckConstraint("(overruled_by = '') = (overrule_time IS NULL)", name="overrule_time"),
     )
 
     cluster_id: Mapped[UUID] = mapped_column(sa.Uuid, nullable=False)
@@ -215,10 +223,32 @@ class ContentIdea(SectorRow, Editable, SoftDeleted, Base):
     disabled: Mapped[bool] = columns.flag(default=False)
     content_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
     published_url: Mapped[str] = columns.text()
+    subject: Mapped[str] = columns.text()  # of its primary keyword, see `overlap.subject`
+    verdict: Mapped[str] = columns.text(default="write")
+    overlap_score: Mapped[float] = mapped_column(sa.Double, nullable=False, server_default="0")
+    overlap_reason: Mapped[str] = columns.text()
+    overlap_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
+    overlap_title: Mapped[str] = columns.text()
+    overlap_url: Mapped[str] = columns.text()
+    overruled_by: Mapped[str] = columns.text()
+    overrule_reason: Mapped[str] = columns.text()
+    overrule_time: Mapped[datetime | None] = columns.instant_or_none()
     provider: Mapped[str] = columns.text()
     provenance: Mapped[dict[str, Any]] = columns.json_object()
     step_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
     run_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
+
+
+class SitePage(SiteRow, Base):
+    """A content of the site that no idea led to: what ideas are compared with beside each other. Its id is the
+    content's."""
+
+    __tablename__ = "site_page"
+    __table_args__ = (sa.Index("site_page_subject_idx", "account_id", "site_id", "subject"),)
+
+    title: Mapped[str] = columns.text(default=None)
+    subject: Mapped[str] = columns.text(default=None)
+    url: Mapped[str] = columns.text()
 
 
 class ContentIdeaKeyword(Base):

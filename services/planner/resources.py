@@ -93,7 +93,7 @@ CONTENT_IDEA = Resource(
     filters=(
         *("sector_id", "cluster_id", "status", "disabled", "content_type", "content_structure", "language"),
         *("priority", "estimated_word_count", "primary_keyword", "title", "provider", "needs_review"),
-        *("assigned_user_id", "content_id"),
+        *("assigned_user_id", "content_id", "verdict", "overlap_score", "overlap_id", "overruled_by"),
     ),
     orders=("priority", "title", "estimated_word_count", "update_time"),
     search=("title", "primary_keyword", "brief"),
@@ -144,6 +144,12 @@ def bulk_changes(given: planner_pb2.Keyword, paths: Sequence[str]) -> dict[str, 
     if "cluster_id" in paths or given.cluster_id:
         raise InvalidArgument.field("keyword.cluster_id", "cannot be changed of many at once; change each keyword's")
     return KEYWORD.changes(given, paths)
+
+
+def content_idea(transaction: Transaction, idea_id: UUID) -> planner_pb2.ContentIdea:
+    """Return an idea that this transaction has written."""
+    selected = sa.select(*CONTENT_IDEA.columns.values()).where(CONTENT_IDEA.table.c.id == idea_id)
+    return to_message(planner_pb2.ContentIdea, transaction.execute(selected).mappings().one())
 
 
 def keyword(transaction: Transaction, keyword_id: UUID) -> planner_pb2.Keyword:

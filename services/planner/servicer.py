@@ -8,6 +8,7 @@ from igny8.planner.v1 import planner_pb2, planner_service_pb2, planner_service_p
 from chassis import call, idempotency
 from chassis.database import Database, Transaction
 from chassis.errors import InvalidArgument
+from chassis.ids import require_id
 from services.planner import resources, translate
 from services.planner.resources import (
     CLUSTER,
@@ -17,7 +18,7 @@ from services.planner.resources import (
     KEYWORD_IMPORT,
     SEED_KEYWORD,
 )
-from services.planner.usecases import bulk, keywords
+from services.planner.usecases import bulk, keywords, overlap
 from services.planner.usecases.imports import ImportKeywords
 
 _update_keyword = KEYWORD.update(planner_pb2.Keyword)
@@ -39,7 +40,7 @@ class PlannerServicer(planner_service_pb2_grpc.PlannerServiceServicer):
     UpdateCluster = CLUSTER.update(planner_pb2.Cluster)
     GetContentIdea = CONTENT_IDEA.get(planner_pb2.ContentIdea)
     ListContentIdeas = CONTENT_IDEA.list(planner_service_pb2.ListContentIdeasResponse)
-    UpdateContentIdea = CONTENT_IDEA.update(planner_pb2.ContentIdea)
+    UpdateContentIdea = CONTENT_IDEA.update(planner_pb2.ContentIdea, then=overlap.idea_changed)
     DeleteContentIdea = CONTENT_IDEA.delete(planner_pb2.ContentIdea)
     UndeleteContentIdea = CONTENT_IDEA.undelete(planner_pb2.ContentIdea)
     GetKeywordImport = KEYWORD_IMPORT.get(planner_pb2.KeywordImport)
@@ -112,6 +113,17 @@ class PlannerServicer(planner_service_pb2_grpc.PlannerServiceServicer):
         """Bring many deleted keywords back."""
         chosen = translate.chosen(request, KEYWORD.found_by(request, deleted=True))
         return translate.undeleted(bulk.undelete_keywords(self.database, call.tenant(), chosen))
+
+    def OverruleOverlap(
+        self, request: planner_service_pb2.OverruleOverlapRequest, context: grpc.ServicerContext
+    ) -> planner_pb2.ContentIdea:
+        """Decide what should become of an idea."""
+        idea_id, passport = require_id("content_idea_id", request.content_idea_id), call.passport()
+        by = f"{passport.actor_kind}:{passport.actor_id}"
+        with self.database.transaction(call.tenant()) as transaction:
+            verdict = translate.verdict(request.verdict)
+            overlap.overrule(transaction, idea_id, verdict, request.reason, by=by, etag=request.etag)
+            return resources.content_idea(transaction, idea_id)
 
     def UndeleteKeyword(
         self, request: planner_service_pb2.UndeleteKeywordRequest, context: grpc.ServicerContext

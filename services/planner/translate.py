@@ -7,6 +7,7 @@ from igny8.planner.v1 import planner_pb2, planner_service_pb2
 
 from chassis.ids import require_id
 from chassis.resource import from_message
+from chassis.resource.columns import enum_text
 from services.planner.repository.bulk import Chosen, Conditions
 from services.planner.repository.keywords import NewKeyword
 from services.planner.usecases.bulk import Undeleted, choose
@@ -15,6 +16,9 @@ _FIELDS = (
     *("sector_id", "text", "volume", "difficulty", "intent", "country", "impressions"),
     *("cluster_id", "disabled", "attributes_json"),
 )
+
+
+_VERDICT = planner_pb2.ContentIdea.DESCRIPTOR.enum_types_by_name["Verdict"]
 
 
 class _Choice(Protocol):
@@ -45,6 +49,11 @@ def undeleted(result: Undeleted) -> planner_service_pb2.BulkUndeleteKeywordsResp
         refused_count=result.refused.count,
         refused=[refused(keyword_id=str(row_id), text=text) for row_id, text in result.refused.first],
     )
+
+
+def verdict(value: int) -> str | None:
+    """Return a verdict as it is stored, or None when none is said."""
+    return enum_text(_VERDICT, value)
 
 
 def new_keyword(given: planner_pb2.Keyword) -> NewKeyword:

@@ -16,7 +16,7 @@ from services.writer.domain.ideas import Cluster, Idea, IdeaPage
 
 _PAGE = 200  # an idea with its outline is about 3 kB
 _IDS_IN_A_FILTER = 30  # a filter has at most 2,000 characters
-_NEW = 'status = "new" AND disabled = false AND needs_review = false'
+_NEW = 'status = "new" AND disabled = false AND needs_review = false AND verdict = "write"'
 _FIELDS = (
     "id",
     "sector_id",
@@ -35,6 +35,8 @@ _FIELDS = (
     "status",
     "disabled",
     "needs_review",
+    "verdict",
+    "overlap_reason",
 )
 
 
@@ -52,7 +54,8 @@ class Planner:
     def new_ideas(self, tenant: Tenant, ids: Sequence[UUID]) -> Iterator[IdeaPage]:
         """Yield the site's ideas that nothing has been made of, most important first; of `ids` only if there are any.
 
-        Disabled ones and those that a person should look at first are left out.
+        Disabled ones, those that a person should look at first, and those that would compete with another page of the
+        site are left out.
 
         Raises:
             Unavailable: the planner cannot be reached.

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import sqlalchemy as sa
 
@@ -34,7 +35,7 @@ class NewAccount:
     request_id: str = ""
 
 
-def tell_change(transaction: Transaction, changes: Mapping[str, Any]) -> None:
+def tell_change(transaction: Transaction, _: UUID, changes: Mapping[str, Any]) -> None:
     """Tell the other services what they go by of an account that was changed: its time zone."""
     if "time_zone" in changes:
         transaction.emit("identity.account_changed", {"time_zone": changes["time_zone"]})

@@ -13,6 +13,8 @@ from chassis.ids import new_id
 from chassis.work import Provenance
 from services.planner.ideas import Idea
 from services.planner.models import Cluster, ContentIdea, ContentIdeaKeyword, Keyword, applying, applying_intent, table
+from services.planner.overlap import Overlap
+from services.planner.repository.overlap import columns
 
 CLUSTER, KEYWORD, IDEA = table(Cluster), table(Keyword), table(ContentIdea)
 
@@ -114,8 +116,12 @@ def store(
     ideas: Sequence[Idea],
     keyword_ids: dict[str, UUID],
     origin: Origin,
+    overlaps: Sequence[tuple[str, Overlap]],
 ) -> list[UUID]:
-    """Store a cluster's ideas with the keywords they cover, and say that the cluster has some; return their ids."""
+    """Store a cluster's ideas with the keywords they cover, and say that the cluster has some; return their ids.
+
+    `overlaps` has the subject of each and how it stands to the site's pages.
+    """
     key = {name: getattr(of_cluster, name) for name in ("account_id", "site_id", "sector_id")}
     made = {
         "cluster_id": of_cluster.id,
@@ -126,7 +132,10 @@ def store(
         "run_id": origin.run_id,
     }
     ids = [new_id() for _ in ideas]
-    rows = [key | made | idea.columns() | {"id": idea_id} for idea_id, idea in zip(ids, ideas, strict=True)]
+    rows = [
+        key | made | idea.columns() | columns(overlap) | {"id": idea_id, "subject": subject}
+        for idea_id, idea, (subject, overlap) in zip(ids, ideas, overlaps, strict=True)
+    ]
     transaction.execute(sa.insert(IDEA), rows)
     links = [
         key | {"content_idea_id": idea_id, "keyword_id": keyword_ids[text], "position": position}

@@ -6,7 +6,9 @@ from chassis.database import Transaction
 from chassis.errors import InvalidArgument
 from chassis.ids import parse_id
 from chassis.outbox import Fact, Handler
-from services.planner.repository import ideas, limits
+from services.planner.overlap import subject
+from services.planner.repository import ideas, limits, overlap
+from services.planner.usecases.overlap import compare_again
 
 
 def task_created(transaction: Transaction, fact: Fact) -> None:
@@ -17,23 +19,33 @@ def task_created(transaction: Transaction, fact: Fact) -> None:
 
 
 def content_created(transaction: Transaction, fact: Fact) -> None:
-    """The writer has written something: {content_id, content_idea_id, cluster_id}; the latter two may be empty."""
+    """The writer has written something: {content_id, content_idea_id, cluster_id, title, primary_keyword}.
+
+    Idea and cluster may be empty. Ideas for the same search learn of it.
+    """
     content_id = parse_id(_text(fact, "content_id"))
     idea_id, cluster_id = parse_id(_text(fact, "content_idea_id")), parse_id(_text(fact, "cluster_id"))
+    about = subject(_text(fact, "primary_keyword") or _text(fact, "title"))
     if content_id and idea_id:
         ideas.finish(transaction, idea_id, content_id)
+    elif content_id and fact.site_id:
+        overlap.remember_page(transaction, fact.site_id, content_id, _text(fact, "title"), about)
+    if fact.site_id:
+        compare_again(transaction, fact.site_id, about)
     if cluster_id:
         ideas.count_content(transaction, cluster_id)
 
 
 def content_published(transaction: Transaction, fact: Fact) -> None:
-    """What was written of an idea is on a site: {content_id, content_idea_id, url}.
+    """What was written is on a site: {content_id, content_idea_id, url}; the idea may be empty.
 
     It may be heard of before `writer.content_created`, so it says whatever that says of the idea.
     """
     content_id, idea_id = parse_id(_text(fact, "content_id")), parse_id(_text(fact, "content_idea_id"))
     if content_id and idea_id:
         ideas.finish(transaction, idea_id, content_id, url=_text(fact, "url"))
+    elif content_id:
+        overlap.place_page(transaction, content_id, _text(fact, "url"))
 
 
 def plan_changed(transaction: Transaction, fact: Fact) -> None:

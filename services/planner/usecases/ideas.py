@@ -10,10 +10,11 @@ from chassis.database import Database, Transaction
 from chassis.errors import FailedPrecondition, InvalidArgument, NotFound, UnusableAnswer
 from chassis.tenancy import Tenant
 from chassis.work import Answer, Applied, Item, Job, JobKind, Made, Selection, Work, admit, apply_once
-from services.planner.ideas import ANSWER_SCHEMA, IDEAS_MAX, IDEAS_MIN, NotAnAnswer, Reading, read_answer
+from services.planner.ideas import ANSWER_SCHEMA, IDEAS_MAX, IDEAS_MIN, NotAnAnswer, Reading, read_answer, set_apart
 from services.planner.repository import ideas
 from services.planner.repository.ideas import ClusterKeyword, Origin
 from services.planner.usecases import options as read
+from services.planner.usecases.overlap import judge_new
 
 NAME = "generate_ideas"
 TITLES_MAX = 200
@@ -89,11 +90,13 @@ def _apply(transaction: Transaction, work: Work, answer: Answer) -> Applied:
     cluster, keywords = _cluster(transaction, work, lock=True)
     reading = _read(answer.text, keywords)
     taken = ideas.taken_titles(transaction, [idea.title for idea in reading.ideas])
-    fresh = [idea for idea in reading.ideas if idea.title.lower() not in taken]
+    apart = set_apart([idea for idea in reading.ideas if idea.title.lower() not in taken])
+    fresh = apart.ideas
     repeated = [idea.title for idea in reading.ideas if idea.title.lower() in taken]
     notes = [
         *reading.notes,
         *(f"Dropped, because the site has an idea of this title: {title!r}." for title in repeated),
+        *apart.notes,
     ]
     stored = fresh[: _count(work.options)]
     if not stored:
@@ -102,7 +105,14 @@ def _apply(transaction: Transaction, work: Work, answer: Answer) -> Applied:
         notes.append(f"{len(fresh) - len(stored)} more ideas than were asked for were left out.")
     language = work.tenant.site.language if work.tenant.site else ""
     origin = Origin(work.step_id, work.run_id, language, answer.provenance)
-    ids = ideas.store(transaction, cluster, stored, {keyword.text: keyword.id for keyword in keywords}, origin)
+    keyword_ids = {keyword.text: keyword.id for keyword in keywords}
+    overlaps = judge_new(transaction, stored, keyword_ids)
+    notes += [
+        f"{idea.title!r} waits for a person ({overlap.verdict}): {overlap.reason}"
+        for idea, (_, overlap) in zip(stored, overlaps, strict=True)
+        if overlap.reason
+    ]
+    ids = ideas.store(transaction, cluster, stored, keyword_ids, origin, overlaps)
     return Applied(len(ids), [Made("content_idea", str(idea_id)) for idea_id in ids], notes[:_NOTES_MAX])
 
 

@@ -28,6 +28,8 @@ class Idea:
     status: str
     disabled: bool
     needs_review: bool
+    verdict: str
+    overlap_reason: str
 
 
 @dataclass(frozen=True)

@@ -96,14 +96,14 @@ def publish(transaction: Transaction, content_id: UUID, values: Mapping[str, Any
     return transaction.execute(statement.values(status="published", **values, **stamps)).rowcount > 0
 
 
-def idea_of(transaction: Transaction, content_id: UUID) -> sa.Row[Any] | None:
-    """Return (id, sector_id) of the idea that a content was written for, or None."""
+def idea_of(transaction: Transaction, content_id: UUID) -> UUID | None:
+    """Return the idea that a content was written for, or None."""
     statement = (
-        sa.select(_TASK.c.content_idea_id.label("id"), _TASK.c.sector_id)
+        sa.select(_TASK.c.content_idea_id)
         .join(_CONTENT, (_CONTENT.c.account_id == _TASK.c.account_id) & (_CONTENT.c.task_id == _TASK.c.id))
-        .where(_CONTENT.c.id == content_id, _TASK.c.content_idea_id.is_not(None))
+        .where(_CONTENT.c.id == content_id)
     )
-    return transaction.one(statement)
+    return transaction.execute(statement).scalar()
 
 
 def without_images(transaction: Transaction, ids: Sequence[UUID], limit: int) -> tuple[Sequence[sa.Row[Any]], int]:

@@ -53,7 +53,8 @@ class CreateTasks(WithoutModel):
 
         Raises:
             NotFound: the site has no such idea.
-            FailedPrecondition: the idea is disabled or waits for a person, or its sector is no longer the site's.
+            FailedPrecondition: the idea is disabled, waits for a person or would compete with another page of the site,
+                or its sector is no longer the site's.
             Unavailable: the planner cannot be reached.
         """
         with self._database.transaction(work.tenant) as transaction:
@@ -71,6 +72,9 @@ def _check(idea: Idea, tenant: Tenant) -> None:
         raise FailedPrecondition(f"The idea {idea.id} is disabled; enable it to have it written.")
     if idea.needs_review:
         raise FailedPrecondition(f"The idea {idea.id} waits for a person to look at it; clear its needs_review.")
+    if idea.verdict != "write":
+        why = idea.overlap_reason or "a person has decided so."
+        raise FailedPrecondition(f"The idea {idea.id} is not to be written: {why} Overrule it to have it written.")
     if tenant.sector(idea.sector_id) is None:
         raise FailedPrecondition(f"The sector of the idea {idea.id} is not one of the site's.")
 

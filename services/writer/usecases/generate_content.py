@@ -160,11 +160,15 @@ def _content(task: sa.Row[Any], article: answers.Article, answer: Answer) -> dic
 
 
 def _announce(transaction: Transaction, task: sa.Row[Any], content: Mapping[str, Any]) -> None:
-    """Tell it: `writer.content_created` {content_id, content_idea_id, cluster_id, title}; no idea is an empty text."""
+    """Tell it: `writer.content_created` {content_id, content_idea_id, cluster_id, title, primary_keyword}.
+
+    No idea is an empty text.
+    """
     payload = {
         "content_id": str(content["id"]),
         "content_idea_id": str(task.content_idea_id or ""),
         "cluster_id": str(task.cluster_id),
         "title": content["title"],
+        "primary_keyword": content["primary_keyword"],
     }
     transaction.emit("writer.content_created", payload, sector_id=task.sector_id)

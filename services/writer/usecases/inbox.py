@@ -17,7 +17,8 @@ def content_published(transaction: Transaction, fact: Fact) -> None:
 
     Monotonic: published is the last state, and of two publications the one that became true later is shown, in whatever
     order they are heard of. A content that is not there any more is no reason to hear of it again and again.
-    What was written for an idea is told: `writer.content_published` {content_id, content_idea_id, url}.
+    It is told with the idea that it was written for, if there is one: `writer.content_published` {content_id,
+    content_idea_id, url}.
 
     Raises:
         InvalidArgument: the fact names no content.
@@ -30,9 +31,8 @@ def content_published(transaction: Transaction, fact: Fact) -> None:
         log.info("content %s is gone or was published later; fact %s changes nothing", content_id, fact.id)
         return
     idea = contents.idea_of(transaction, content_id)
-    if idea is not None:
-        payload = {"content_id": str(content_id), "content_idea_id": str(idea.id), "url": values["external_url"]}
-        transaction.emit("writer.content_published", payload, sector_id=idea.sector_id)
+    payload = {"content_id": str(content_id), "content_idea_id": str(idea or ""), "url": values["external_url"]}
+    transaction.emit("writer.content_published", payload, site_id=fact.site_id, sector_id=fact.sector_id)
 
 
 HANDLERS: dict[str, Handler] = {"integration.content_published": content_published}

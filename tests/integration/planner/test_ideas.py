@@ -132,9 +132,21 @@ class TestApply:
         assert (cluster.idea_count, cluster.status) == (1, planner_pb2.MAPPING_STATUS_MAPPED)
 
     def test_no_more_are_stored_than_were_asked_for(self, clustered: Account) -> None:
-        done = apply(clustered, *(idea(f"Idea {number}") for number in range(9)), ideas_per_cluster=3)
+        done = apply(clustered, *(idea(f"On {keyword}", keyword) for keyword in KEYWORDS), ideas_per_cluster=3)
         assert done.actual_quantity == len(clustered.rows("ContentIdeas")) == 3
-        assert any("6 more ideas" in note for note in done.notes)
+        assert any("2 more ideas" in note for note in done.notes)
+
+    def test_no_two_ideas_of_an_answer_aim_at_the_same_search(self, clustered: Account) -> None:
+        ideas = (idea("One", "moka pot"), idea("Two", "Moka Pot", "moka pot size"), idea("Three", "moka pot"))
+        done = apply(clustered, *ideas)
+        assert {row.title: list(row.keywords) for row in clustered.rows("ContentIdeas")} == {
+            "One": ["moka pot"],
+            "Two": ["moka pot size", "moka pot"],
+        }
+        assert done.notes == [
+            "'Two' aims at 'moka pot size' instead of 'moka pot', which another idea aims at.",
+            "'Three' was merged into 'One': both aim at 'moka pot'.",
+        ]
 
     def test_keywords_that_the_cluster_lacks_are_left_out_and_told(self, clustered: Account) -> None:
         done = apply(clustered, idea("One", "moka pot", "unicorn pot"))
@@ -178,7 +190,7 @@ class TestApply:
 
     def test_two_at_once_store_once(self, clustered: Account) -> None:
         function, work = clustered.planner.functions["generate_ideas"], clustered.work(cluster_id(clustered))
-        first, second = at_once(2, lambda: function.apply(work, answer(idea("First"), idea("Second"))))
+        first, second = at_once(2, lambda: function.apply(work, answer(idea("First"), idea("Second", "moka pot size"))))
         assert first == second
         assert len(clustered.rows("ContentIdeas")) == 2
 
@@ -229,7 +241,7 @@ class TestIdeas:
         assert [violation.field for violation in failed.value.violations] == [f"content_idea.{path}"]
 
     def test_deleting_and_undeleting_is_counted(self, clustered: Account) -> None:
-        apply(clustered, idea("One"), idea("Two"))
+        apply(clustered, idea("One"), idea("Two", "moka pot size"))
         key = {"site_id": clustered.site_id, "content_idea_id": clustered.rows("ContentIdeas")[0].id}
         clustered.call("DeleteContentIdea", service.DeleteContentIdeaRequest(**key))
         assert clustered.rows("Clusters")[0].idea_count == 1

@@ -19,6 +19,7 @@ from chassis.server import Offer, Server
 from chassis.tenancy import Tenant
 
 _STATUS = planner_pb2.ContentIdea.DESCRIPTOR.enum_types_by_name["Status"]
+_VERDICT = planner_pb2.ContentIdea.DESCRIPTOR.enum_types_by_name["Verdict"]
 Row = TypeVar("Row", planner_pb2.ContentIdea, planner_pb2.Cluster)
 
 
@@ -39,6 +40,7 @@ class FakePlanner(planner_service_pb2_grpc.PlannerServiceServicer):
             cluster_id=str(new_id()),
             title=title,
             status=planner_pb2.ContentIdea.STATUS_NEW,
+            verdict=planner_pb2.ContentIdea.VERDICT_WRITE,
         )
         idea.MergeFrom(planner_pb2.ContentIdea(**values))
         self.ideas.setdefault(tenant.site_id, []).append(idea)
@@ -125,6 +127,7 @@ def _compares(idea: planner_pb2.ContentIdea, term: Comparison) -> bool:
     values = {
         "id": idea.id,
         "status": enum_text(_STATUS, idea.status),
+        "verdict": enum_text(_VERDICT, idea.verdict),
         "disabled": str(idea.disabled).lower(),
         "needs_review": str(idea.needs_review).lower(),
     }
