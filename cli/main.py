@@ -12,6 +12,7 @@ from rich.markup import escape
 from cli import admin, remote, schedule
 from cli.errors import CommandError
 from cli.options import DataOption
+from services.planner.clustering.interface import Level
 
 commands = typer.Typer(
     name="igny8",
@@ -72,6 +73,26 @@ def doctor(
         print_measures(data, console)
     if not well:
         raise typer.Exit(1)
+
+
+@commands.command(rich_help_panel=HERE)
+def cluster(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A keyword export, or any CSV.")],
+    column: Annotated[str, typer.Option(help="The column with the keywords; found by itself in usual exports.")] = "",
+    level: Annotated[Level, typer.Option(help="A topic has room for several pages; a page answers one search.")] = (
+        Level.TOPIC
+    ),
+    granularity: Annotated[
+        float, typer.Option(min=0.1, max=10, help="More than 1 makes more and smaller clusters, less fewer and larger.")
+    ] = 1.0,
+    out: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Where the CSV goes; standard output by default.")
+    ] = None,
+) -> None:
+    """Group a file's keywords into clusters, without a server: keyword, cluster id, cluster name."""
+    from cli.cluster import Asked, run_cluster  # noqa: PLC0415 - see the module's docstring
+
+    run_cluster(Asked(file, column, level, granularity, out), Console(stderr=True))
 
 
 remote.add_to(commands)

@@ -11,7 +11,7 @@ from chassis.objects import ObjectStore, store_at
 from chassis.server import Offer
 from chassis.service import Built
 from chassis.work import Function
-from services.planner.clustering import ApartClusterer, Clusterer, LexicalClusterer
+from services.planner.clustering import ApartClusterer, Clusterer, SemanticClusterer
 from services.planner.config import PlannerConfig
 from services.planner.servicer import PlannerServicer
 from services.planner.usecases import clustering, facts, ideas, imports
@@ -55,7 +55,7 @@ def build(environment: Environment) -> Built:
     except ValueError as error:
         raise ConfigurationError(str(error)) from error
     database, sweep = Database(config.service.database_url), Database(config.service.sweep_url, pool_size=2)
-    clusterer = ApartClusterer(LexicalClusterer())
+    clusterer = ApartClusterer(SemanticClusterer())
 
     def close() -> None:
         clusterer.close()

@@ -1,8 +1,24 @@
 """What a clustering method takes and gives, whichever method it is."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
+
+
+class Level(StrEnum):
+    """How large a cluster is: a topic has room for several pages, a page answers one search."""
+
+    TOPIC = "topic"
+    PAGE = "page"
+
+
+Progress = Callable[[str, int, int], None]
+"""Called now and then with what is being done, how much of it is done, and of how much."""
+
+
+def silent(what: str, done: int, of: int) -> None:
+    """Tell nobody how far it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +32,7 @@ class KeywordToCluster:
 
 @dataclass(frozen=True, slots=True)
 class ClusterProposal:
-    """A group of keywords that one topic answers.
+    """A group of keywords that one topic, or one page, answers.
 
     name: one to three words, lower case, unlike every other name of the same call. keyword_ids: at least one,
     the primary first. primary_keyword_id: the keyword with the highest volume, which the cluster's page aims

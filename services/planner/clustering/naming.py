@@ -1,9 +1,11 @@
-"""Names for clusters: the phrase of one to three words that most of a cluster and little else has."""
+"""Names for clusters: the phrase of one to three words that a cluster's keywords have, that is near all of them, and
+far from the clusters beside it.
+"""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count
+from itertools import chain, count
 
 from services.planner.clustering.words import FUNCTION_WORDS, split_words, stem
 
@@ -11,6 +13,14 @@ WORDS_MAX = 3
 NAME_CHARS_MAX = 80
 _NUMBERED_CHARS_MAX = NAME_CHARS_MAX - 8  # leaves room for a space and a number
 _LENGTH_BONUS = 0.2  # for each word beyond the first: "pour over" says more than "pour" at the same coverage
+CANDIDATES = 12
+"""Phrases of a cluster whose nearness is looked at; fewer where there are so many clusters that it would take long."""
+CANDIDATES_OF_ALL = 60_000
+_CANDIDATES_MIN = 3
+COVERAGE_SHARE = 0.3
+
+Nearness = Callable[[Sequence[tuple[int, str]]], Sequence[float]]
+"""Of (cluster's index, phrase): how near the phrase is to that cluster, and how much nearer than to others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,24 +31,39 @@ class NamedText:
     volume: int
 
 
-def name_clusters(clusters: Sequence[Sequence[NamedText]]) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A phrase as it is written, and the share of its cluster's keywords that have it."""
+
+    spelling: str
+    coverage: float
+
+
+def name_clusters(clusters: Sequence[Sequence[NamedText]], nearness: Nearness) -> list[str]:
     """A name for each cluster, no two alike; earlier clusters choose first.
 
-    Each cluster's first text is its primary one. A phrase scores by the harmonic mean of its coverage (share
-    of the cluster that has it) and its purity (share of its keywords that are in the cluster).
+    Each cluster's first text is its primary one. A phrase scores by its nearness and 0.3 of the square root of its
+    coverage; the phrases that are scored are those with the best harmonic mean of coverage and purity (the share of
+    its keywords that are in the cluster).
     """
     everywhere = Counter(phrase for members in clusters for member in members for phrase in _phrases(member.text))
+    kept = max(_CANDIDATES_MIN, min(CANDIDATES, CANDIDATES_OF_ALL // max(1, len(clusters))))
+    candidates = [_candidates(members, everywhere, kept) for members in clusters]
+    asked = [(index, each.spelling) for index, found in enumerate(candidates) for each in found]
+    near = iter(nearness(asked))
     taken: set[str] = set()
     names = []
-    for members in clusters:
-        name = next(name for name in _candidates(members, everywhere) if name not in taken)
+    for members, found in zip(clusters, candidates, strict=True):
+        scored = [(next(near) + COVERAGE_SHARE * each.coverage**0.5, each.spelling) for each in found]
+        best = [spelling for _, spelling in sorted(scored, key=lambda pair: (-pair[0], pair[1]))]
+        name = next(name for name in chain(best, _others(members[0].text)) if name not in taken)
         taken.add(name)
         names.append(name)
     return names
 
 
-def _candidates(members: Sequence[NamedText], everywhere: Mapping[str, int]) -> Iterator[str]:
-    """Names in order of preference, without end."""
+def _candidates(members: Sequence[NamedText], everywhere: Mapping[str, int], kept: int) -> list[_Candidate]:
+    """The best phrases of a cluster, best first."""
     inside: Counter[str] = Counter()
     spellings: dict[str, Counter[str]] = {}
     for member in members:
@@ -46,9 +71,18 @@ def _candidates(members: Sequence[NamedText], everywhere: Mapping[str, int]) -> 
             inside[phrase] += 1
             spellings.setdefault(phrase, Counter())[spelling] += 1 + member.volume
     scored = [(_score(phrase, having, len(members), everywhere[phrase]), phrase) for phrase, having in inside.items()]
-    for _, phrase in sorted(scored, key=lambda pair: (-pair[0], pair[1])):
-        yield max(spellings[phrase].items(), key=lambda pair: (pair[1], pair[0]))[0]
-    words = split_words(members[0].text)
+    best = sorted(scored, key=lambda pair: (-pair[0], pair[1]))[:kept]
+    return [
+        _Candidate(
+            max(spellings[phrase].items(), key=lambda pair: (pair[1], pair[0]))[0], inside[phrase] / len(members)
+        )
+        for _, phrase in best
+    ]
+
+
+def _others(primary: str) -> Iterator[str]:
+    """Names where every good one is taken, without end: the beginning of the primary keyword, then with a number."""
+    words = split_words(primary)
     yield _joined(words[:WORDS_MAX])
     start = _joined(words[: WORDS_MAX - 1])[:_NUMBERED_CHARS_MAX].rstrip()
     for number in count(2):

@@ -6,6 +6,7 @@ from services.planner.imports.errors import (
     FileTooLarge,
     KeywordFileRefused,
     NotText,
+    UnknownColumn,
     UnknownLayout,
 )
 from services.planner.imports.reader import KeywordFile, Limits
@@ -24,6 +25,7 @@ __all__ = [
     "NoteReason",
     "SkipReason",
     "SkippedLine",
+    "UnknownColumn",
     "UnknownLayout",
     "best_rows",
 ]

@@ -4,6 +4,7 @@ KeywordFileRefused
 ├── EmptyFile          empty_file         no line with a keyword in it
 ├── FileTooLarge       file_too_large     more bytes or lines than one import takes
 ├── NotText            not_text           a spreadsheet, an archive, a picture, or an unknown encoding
+├── UnknownColumn      unknown_layout     text, but without the column that was asked for
 └── UnknownLayout      unknown_layout     text, but no header we know and not a plain list either
 """
 
@@ -76,4 +77,17 @@ class UnknownLayout(KeywordFileRefused):
             f"The columns are not of a known layout. The file has: {', '.join(self.headers)}.",
             f"Known layouts: {', '.join(self.layouts)}. "
             "Export from one of these, or upload a list with one keyword per line.",
+        )
+
+
+class UnknownColumn(KeywordFileRefused):
+    """The file has no column of the name that was asked for; `headers` are the cells of its first line."""
+
+    reason = "unknown_layout"
+
+    def __init__(self, column: str, headers: Sequence[str]) -> None:
+        self.headers = tuple(headers)
+        super().__init__(
+            f"The file has no column {column!r}. It has: {', '.join(self.headers)}.",
+            "Name one of these.",
         )

@@ -174,6 +174,11 @@ TABLE = Layout(
     },
     needs=frozenset({"volume"}),
 )
+_COUNTED = {
+    "volume": ("volume", "search volume", "avg. monthly searches", "avg monthly searches"),
+    "impressions": ("impressions",),
+}
+"""What is read beside a column that somebody chose."""
 PLAIN_LIST = Layout("plain_list", {"text": ("top queries", *_KEYWORD)}, only_text=True)
 
 LAYOUTS: Sequence[Layout] = (
@@ -199,6 +204,18 @@ def find_layout(cells: Sequence[str]) -> Match | None:
         if match and (best is None or len(match.indexes) > len(best.indexes)):
             best = match
     return best
+
+
+def choose_column(cells: Sequence[str], column: str) -> Match | None:
+    """The layout of a header whose keywords are in `column`, with a volume or impressions beside it where it has them.
+
+    None when these cells have no such column.
+    """
+    headers = [header_name(cell) for cell in cells]
+    if header_name(column) not in headers:
+        return None
+    chosen = Layout("chosen_column", {**_COUNTED, "text": (header_name(column),)})
+    return _match(chosen, headers, headers)
 
 
 def header_name(cell: str) -> str:

@@ -17,8 +17,8 @@ from itertools import chain, islice
 from typing import Any, BinaryIO
 
 from services.planner.domain import KEYWORD_CHARS_MAX, display_text, names_something
-from services.planner.imports.errors import EmptyFile, UnknownLayout
-from services.planner.imports.layouts import KINDS, LAYOUTS, PLAIN_LIST, Match, find_layout
+from services.planner.imports.errors import EmptyFile, UnknownColumn, UnknownLayout
+from services.planner.imports.layouts import KINDS, LAYOUTS, PLAIN_LIST, Match, choose_column, find_layout
 from services.planner.imports.lines import LINE_CHARS_MAX, detect_encoding, has_control_characters, text_lines
 from services.planner.imports.numbers import middle
 from services.planner.imports.records import DELIMITERS, Record, records, split_line
@@ -48,17 +48,22 @@ class KeywordFile:
     `source` is binary, can seek (write a stream to a temporary file first), and stays the caller's to close.
     It is read twice: once whole to tell its encoding and size, so that a refusal comes before the first row.
 
+    `column` names the column of the keywords, for a file of any other layout; its header is then the first line
+    that has it.
+
     Raises:
-        EmptyFile, FileTooLarge, NotText, UnknownLayout: see `errors`.
+        EmptyFile, FileTooLarge, NotText, UnknownColumn, UnknownLayout: see `errors`.
     """
 
-    def __init__(self, source: BinaryIO, limits: Limits | None = None) -> None:
+    def __init__(self, source: BinaryIO, limits: Limits | None = None, *, column: str = "") -> None:
         limits = limits or Limits()
         self._source = source
         self.encoding = detect_encoding(self._source, bytes_max=limits.bytes_max, lines_max=limits.lines_max)
         with text_lines(self._source, self.encoding) as lines:
             first = list(islice(lines, PREAMBLE_LINES_MAX))
-            self.delimiter, self.header_line, self.match = _find_header(first)
+            self.delimiter, self.header_line, self.match = (
+                _find_column(first, column) if column else _find_header(first)
+            )
             if not any(line.strip() for number, line in chain(first, lines) if number > self.header_line):
                 raise EmptyFile
 
@@ -102,7 +107,7 @@ def _find_header(lines: Sequence[tuple[int, str]]) -> tuple[str, int, Match]:
     if not stated:
         raise EmptyFile
     for number, line in stated:
-        cells = {delimiter: split_line(line, delimiter) or [] for delimiter in DELIMITERS}
+        cells = _split_ways(line)
         found = [(match, delimiter) for delimiter in DELIMITERS if (match := find_layout(cells[delimiter]))]
         if found:
             match, delimiter = max(found, key=lambda pair: len(pair[0].indexes))
@@ -111,10 +116,32 @@ def _find_header(lines: Sequence[tuple[int, str]]) -> tuple[str, int, Match]:
             return delimiter, number, match
     texts = [line for _, line in stated]
     if not _is_plain_list(texts):
-        first = max((split_line(texts[0], delimiter) or [texts[0]] for delimiter in DELIMITERS), key=len)
-        shown = [cell.strip()[:60] for cell in first[:_HEADERS_SHOWN]]
-        raise UnknownLayout(shown, [layout.name for layout in LAYOUTS])
+        raise UnknownLayout(_shown(texts[0]), [layout.name for layout in LAYOUTS])
     return ",", 0, Match(PLAIN_LIST, {"text": 0}, 1)
+
+
+def _find_column(lines: Sequence[tuple[int, str]], column: str) -> tuple[str, int, Match]:
+    """The same for a file whose keywords are in the column of this name."""
+    stated = [(number, line) for number, line in lines if line.strip()]
+    if not stated:
+        raise EmptyFile
+    for number, line in stated:
+        for delimiter, cells in _split_ways(line).items():
+            match = choose_column(cells, column)
+            if match:
+                return delimiter, number, match
+    raise UnknownColumn(column, _shown(stated[0][1]))
+
+
+def _split_ways(line: str) -> dict[str, list[str]]:
+    """The cells of a line by each delimiter."""
+    return {delimiter: split_line(line, delimiter) or [] for delimiter in DELIMITERS}
+
+
+def _shown(line: str) -> list[str]:
+    """The cells of a header for a message, by the delimiter that finds most."""
+    first = max((split_line(line, delimiter) or [line] for delimiter in DELIMITERS), key=len)
+    return [cell.strip()[:60] for cell in first[:_HEADERS_SHOWN]]
 
 
 def _is_plain_list(texts: Sequence[str]) -> bool:

@@ -20,7 +20,7 @@ from chassis.testing.postgres import TemplateDatabases
 from chassis.testing.service import Caller, Running, a_passport, a_site, serving
 from chassis.work import Answer, Applied, Function, Provenance, Work
 from services.planner.__main__ import functions, offers
-from services.planner.clustering import LexicalClusterer
+from services.planner.clustering import SemanticClusterer
 from services.planner.repository import limits
 from services.planner.repository.keywords import NewKeyword
 from services.planner.usecases.keywords import create_keyword
@@ -117,7 +117,7 @@ class Planner:
 
 @pytest.fixture(scope="package")
 def planner(databases: TemplateDatabases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Planner]:
-    objects, clusterer = FolderStore(tmp_path_factory.mktemp("objects")), LexicalClusterer()
+    objects, clusterer = FolderStore(tmp_path_factory.mktemp("objects")), SemanticClusterer()
     with databases.fresh("planner") as urls:
         database, sweep = Database(urls.app), Database(urls.sweep)
         with serving("planner", offers(database, sweep, objects, clusterer)) as running:

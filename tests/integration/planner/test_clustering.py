@@ -16,7 +16,7 @@ from services.planner.clustering import (
     ClusterProposal,
     Interrupted,
     KeywordToCluster,
-    LexicalClusterer,
+    SemanticClusterer,
 )
 from services.planner.usecases.clustering import ClusterKeywords
 from tests.integration.planner.conftest import Account, Planner
@@ -139,7 +139,7 @@ class TestApply:
         ids = account.add(*COFFEE)
         planner = account.planner
 
-        class Deleting(LexicalClusterer):
+        class Deleting(SemanticClusterer):
             def cluster(self, keywords: Sequence[KeywordToCluster]) -> list[ClusterProposal]:
                 request = service.DeleteKeywordRequest(site_id=account.site_id, keyword_id=str(ids[0]))
                 account.call("DeleteKeyword", request)
@@ -191,8 +191,8 @@ class TestUpdateCluster:
 class TestApart:
     def test_many_keywords_are_clustered_as_few_are(self) -> None:
         keywords = [KeywordToCluster(str(number), text) for number, text in enumerate(COFFEE)]
-        apart = ApartClusterer(LexicalClusterer(), apart_from=1)
-        assert apart.cluster(keywords) == LexicalClusterer().cluster(keywords)
+        apart = ApartClusterer(SemanticClusterer(), apart_from=1)
+        assert apart.cluster(keywords) == SemanticClusterer().cluster(keywords)
 
     def test_it_is_given_up_after_its_time(self) -> None:
         with pytest.raises(Interrupted, match="longer than"):

@@ -1,0 +1,1 @@
+"""Makes the static word table of the clustering; see `__main__`."""

@@ -1,0 +1,71 @@
+"""What clustering again would change: old clusters keep their ids where most of them is, and every move is told.
+
+Pure. Nothing is stored here: the caller shows it, and carries it out when somebody agrees.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from services.planner.clustering.interface import ClusterProposal
+
+PART_MINIMUM = 0.1
+"""A cluster is split or merged when at least two parts of it are so large; a straggler alone is a move."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What becomes of old clusters.
+
+    cluster_ids: for each proposal, in order, the old cluster that it continues, or None where it is new. moved: keyword
+    id -> (old cluster id, index of the proposal it goes to), for keywords whose cluster is not continued by the
+    proposal they are in. split: old cluster id -> indexes of the proposals that have a part of it, the largest
+    first. merged: index of a proposal -> old cluster ids that it has a part of, the largest first. gone: old cluster
+    id -> index of the proposal that has most of it, for clusters that nothing continues: what was mapped to the old
+    one belongs there; None when none of its keywords is left.
+    """
+
+    cluster_ids: Sequence[str | None]
+    moved: Mapping[str, tuple[str, int]]
+    split: Mapping[str, Sequence[int]]
+    merged: Mapping[int, Sequence[str]]
+    gone: Mapping[str, int | None]
+
+
+def compare(old: Mapping[str, str], proposals: Sequence[ClusterProposal]) -> Changes:
+    """Map old clusters to proposals by how many keywords they share, each to at most one and the largest share first.
+
+    Args:
+        old: keyword id -> cluster id; keywords that no proposal has count for the size of their cluster alone.
+        proposals: of clustering all keywords again.
+    """
+    place = {each: index for index, proposal in enumerate(proposals) for each in proposal.keyword_ids}
+    shared: Counter[tuple[str, int]] = Counter(
+        (cluster_id, place[keyword_id]) for keyword_id, cluster_id in old.items() if keyword_id in place
+    )
+    by_size = sorted(shared.items(), key=lambda item: (-item[1], item[0]))
+    continued: dict[str, int] = {}
+    cluster_ids: list[str | None] = [None] * len(proposals)
+    for (cluster_id, index), _ in by_size:
+        if cluster_id not in continued and cluster_ids[index] is None:
+            continued[cluster_id] = index
+            cluster_ids[index] = cluster_id
+    sizes = Counter(old.values())
+    parts, sources = defaultdict(list), defaultdict(list)
+    homes: dict[str, int] = {}
+    for (cluster_id, index), count in by_size:
+        homes.setdefault(cluster_id, index)
+        if count >= PART_MINIMUM * sizes[cluster_id]:
+            parts[cluster_id].append(index)
+            sources[index].append(cluster_id)
+    return Changes(
+        cluster_ids=cluster_ids,
+        moved={
+            keyword_id: (cluster_id, place[keyword_id])
+            for keyword_id, cluster_id in old.items()
+            if keyword_id in place and continued.get(cluster_id) != place[keyword_id]
+        },
+        split={cluster_id: indexes for cluster_id, indexes in parts.items() if len(indexes) > 1},
+        merged={index: ids for index, ids in sources.items() if len(ids) > 1},
+        gone={each: homes.get(each) for each in sorted(sizes) if each not in continued},
+    )

@@ -1,0 +1,91 @@
+"""From the neighbour graph to topics, and from topics to pages.
+
+Source: Traag, Waltman and van Eck, "From Louvain to Leiden" (2019); the constant Potts model for pages: Traag, Van
+Dooren and Nesterov, "Narrow scope for resolution-limit-free community detection" (2011).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import graspologic_native
+import numpy as np
+from numpy.typing import NDArray
+
+from services.planner.clustering.interface import Level, Progress
+from services.planner.clustering.neighbours import Graph, graph_of, nearest
+from services.planner.clustering.table import shipped_table
+from services.planner.clustering.vectors import Embedding
+
+Labels = NDArray[np.int64]
+
+SEED = 1
+TOPIC_RESOLUTION = 3.0
+"""Of modularity; 1 would find the few themes of a whole site."""
+FULL_RESOLUTION_FROM = 500
+"""With fewer keywords the resolution goes down to 1: at 3, a handful cannot be fewer than three topics."""
+PAGE_RESOLUTION = 0.5
+"""Of the constant Potts model: two keywords share a page where they are so much alike, each counting both ways."""
+ITERATIONS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Grouped:
+    """labels: int64, the group of each text from 0. embedding: of the texts, for whoever goes on with it."""
+
+    labels: Labels
+    embedding: Embedding
+
+
+def group(texts: Sequence[str], level: Level, granularity: float, progress: Progress) -> Grouped:
+    """Put every text into one group.
+
+    Args:
+        texts: normalised, distinct, sorted; at least one.
+        level: of the groups.
+        granularity: more than 1 makes more and smaller groups, less than 1 fewer and larger ones.
+        progress: is told how far it is.
+    """
+    progress("words", 0, len(texts))
+    embedding = Embedding(texts, shipped_table())
+    graph = graph_of(nearest(embedding, len(texts), progress))
+    progress("groups", 0, len(texts))
+    labels = topics(graph, granularity)
+    if level is Level.PAGE:
+        labels = pages(graph, labels, granularity)
+    return Grouped(labels, embedding)
+
+
+def topics(graph: Graph, granularity: float = 1.0) -> Labels:
+    """Return the topic of each keyword, int64 from 0."""
+    resolution = min(TOPIC_RESOLUTION, 1 + graph.count / FULL_RESOLUTION_FROM * (TOPIC_RESOLUTION - 1))
+    return _leiden(graph, resolution * granularity, modularity=True)
+
+
+def pages(graph: Graph, topic: Labels, granularity: float = 1.0) -> Labels:
+    """Return the page of each keyword, int64 from 0; no page is of two topics."""
+    inside = graph.only(topic[graph.rows()] == topic[graph.indexes])
+    return _leiden(inside, PAGE_RESOLUTION * granularity, modularity=False)
+
+
+def members(labels: Labels) -> list[list[int]]:
+    """Return the indexes of each group, ascending, groups by their first."""
+    order = np.argsort(labels, kind="stable")
+    ends = np.flatnonzero(np.diff(labels[order])) + 1
+    groups = [part.tolist() for part in np.split(order, ends)]
+    return sorted(groups)
+
+
+def _leiden(graph: Graph, resolution: float, *, modularity: bool) -> Labels:
+    if not len(graph.indexes):  # nothing is like anything
+        return np.arange(graph.count)
+    _, found = graspologic_native.leiden_csr(
+        graph.starts,
+        graph.indexes,
+        graph.weights,
+        graph.count,
+        resolution=resolution,
+        use_modularity=modularity,
+        iterations=ITERATIONS,
+        seed=SEED,
+    )
+    return np.fromiter((found[node] for node in range(graph.count)), np.int64, graph.count)

@@ -1,0 +1,152 @@
+"""Keywords as vectors: what their words mean, and how they are written. Source of the weights: measured,
+`bench/clustering.py`.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.planner.clustering.lexical import lexical_vectors
+from services.planner.clustering.pieces import split_text
+from services.planner.clustering.table import WordTable
+
+Floats = NDArray[np.float32]
+
+LEXICAL_SHARE = 0.2
+"""Of the similarity of two keywords. It holds together what the table knows nothing of: brands, models, other
+scripts.
+"""
+IDF_POWER = 0.2
+"""Of meaning. 0 counts every word alike; 1 lets the rarest word, often a misspelt one, drown the others."""
+LEXICAL_IDF_POWER = 0.5
+LONELY = 1.0
+"""A word of n keywords counts n / (n + LONELY): one that no other keyword has cannot say which are alike."""
+NARROW_FROM, NARROW_WIDTH = 100_000, 128
+"""So many keywords are turned to fewer main directions: a third of the memory and of the time of the search."""
+SAMPLE = 50_000
+"""Means and main directions are of so many keywords, evenly spaced in the order of their texts."""
+BLOCK_ROWS = 8_192
+
+
+class Bag:
+    """The words of texts: `words` are unique, `numbers` int32 are those of all texts in a row, `starts` int64 (texts
+    + 1).
+    """
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self.known = known = dict[str, int]()
+        counts = np.empty(len(texts), np.int64)
+
+        def numbers() -> Iterator[int]:
+            for index, text in enumerate(texts):
+                found = dict.fromkeys(split_text(text) or [text])  # a word twice says no more than once
+                counts[index] = len(found)
+                yield from (known.setdefault(word, len(known)) for word in found)
+
+        self.numbers = np.fromiter(numbers(), np.int32)
+        self.words = list(known)
+        self.starts = np.concatenate([[0], np.cumsum(counts)])
+
+    def weights(self) -> tuple[Floats, Floats]:
+        """Return how much each word counts in the two channels, float32 (words,): the rarer the more (Sparck Jones,
+        1972).
+        """
+        texts, with_word = len(self.starts) - 1, np.bincount(self.numbers, minlength=len(self.words))
+        rarity = np.maximum(np.log((texts + 1) / (with_word + 0.5)), 0.05)
+        shared = with_word / (with_word + LONELY)
+        return (rarity**IDF_POWER * shared).astype(np.float32), (rarity**LEXICAL_IDF_POWER * shared).astype(np.float32)
+
+
+class Embedding:
+    """Vectors of length 1 for texts, made block by block.
+
+    What is common and what is rare is told from these texts, so a vector is to be compared with others of the same
+    object.
+
+    Args:
+        texts: normalised, distinct, in their order.
+        table: what words mean.
+    """
+
+    def __init__(self, texts: Sequence[str], table: WordTable) -> None:
+        self._bag, self._table_width = Bag(texts), table.width
+        meant, written = self._bag.weights()
+        words = self._bag.words
+        self._rows = np.hstack([table.vectors(words) * meant[:, None], lexical_vectors(words) * written[:, None]])
+        self._count = len(texts)
+        self._means = np.zeros(self._rows.shape[1], np.float32)
+        sample = self._sums(np.unique(np.linspace(0, self._count - 1, min(SAMPLE, self._count)).astype(np.int64)))
+        self._means = self._unit(sample).mean(axis=0, dtype=np.float64).astype(np.float32)
+        self._narrow = _main_directions(self._finish(sample), NARROW_WIDTH) if self._count >= NARROW_FROM else None
+
+    @property
+    def width(self) -> int:
+        """How many numbers a vector has."""
+        return int((self._rows if self._narrow is None else self._narrow).shape[1])
+
+    def blocks(self, wanted: slice | None = None) -> Iterator[tuple[slice, Floats]]:
+        """Yield float32 (block, width) of every text, or of those `wanted`, in order, with where the block is."""
+        wanted = wanted or slice(0, self._count)
+        for start in range(wanted.start, wanted.stop, BLOCK_ROWS):
+            place = slice(start, min(start + BLOCK_ROWS, wanted.stop))
+            made = self._finish(self._sums(np.arange(place.start, place.stop)))
+            yield place, made if self._narrow is None else _unit(made @ self._narrow)
+
+    def all(self) -> Floats:
+        """Return float32 (texts, width)."""
+        made = np.empty((self._count, self.width), np.float32)
+        for place, block in self.blocks():
+            made[place] = block
+        return made
+
+    def phrases(self, phrases: Sequence[Sequence[str]]) -> Floats:
+        """Return float32 (phrases, width) of words that the texts have; others count nothing."""
+        made = [
+            self._rows[[n for word in words if (n := self._bag.known.get(word)) is not None]].sum(axis=0)
+            for words in phrases
+        ]
+        finished = self._finish(np.array(made, np.float32).reshape(len(phrases), -1))
+        return finished if self._narrow is None else _unit(finished @ self._narrow)
+
+    def centres(self, labels: NDArray[np.int64], count: int) -> Floats:
+        """Return float32 (count, width): the directions of groups of texts, from the group of each text."""
+        sums: Floats | None = None
+        for place, block in self.blocks():
+            order = np.argsort(labels[place], kind="stable")
+            groups, starts = np.unique(labels[place][order], return_index=True)
+            if sums is None:
+                sums = np.zeros((count, block.shape[1]), np.float32)
+            sums[groups] += np.add.reduceat(block[order], starts, axis=0)
+        return _unit(sums) if sums is not None else np.zeros((count, 0), np.float32)
+
+    def _sums(self, indexes: NDArray[np.int64]) -> Floats:
+        """Return the sums of the rows of the words of these texts."""
+        starts, ends = self._bag.starts[indexes], self._bag.starts[indexes + 1]
+        offsets = np.concatenate([[0], np.cumsum(ends - starts)])
+        within = np.arange(offsets[-1]) - np.repeat(offsets[:-1] - starts, ends - starts)
+        sums: Floats = np.add.reduceat(self._rows[self._bag.numbers[within]], offsets[:-1], axis=0)
+        return sums
+
+    def _finish(self, sums: Floats) -> Floats:
+        """Return the vectors of both channels side by side, each without what all keywords have in common."""
+        centred = self._unit(sums) - self._means
+        shares = ((1 - LEXICAL_SHARE) ** 0.5, LEXICAL_SHARE**0.5)
+        parts = np.split(centred, [self._table_width], axis=1)
+        return np.hstack([_unit(part) * np.float32(share) for part, share in zip(parts, shares, strict=True)])
+
+    def _unit(self, sums: Floats) -> Floats:
+        return np.hstack([_unit(part) for part in np.split(sums, [self._table_width], axis=1)])
+
+
+def _unit(rows: Floats) -> Floats:
+    """Rows of length 1; zeros stay zeros."""
+    made: Floats = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), np.float32(1e-9))
+    return made
+
+
+def _main_directions(sample: Floats, width: int) -> Floats:
+    """The directions in which a sample differs most, float32 (its width, width)."""
+    _, directions = np.linalg.eigh(sample.T.astype(np.float64) @ sample)
+    main: Floats = np.ascontiguousarray(directions[:, ::-1][:, :width], dtype=np.float32)
+    return main
