@@ -33,7 +33,7 @@ class FileRefused(CommandError):
 class Asked:
     """What the command line says.
 
-    column: "" finds it. out: None writes to standard output.
+    column: "" finds it. out: None writes to standard output. plot: None draws nothing.
     """
 
     file: Path
@@ -41,6 +41,7 @@ class Asked:
     level: Level = Level.TOPIC
     granularity: float = 1.0
     out: Path | None = None
+    plot: Path | None = None
 
 
 def run_cluster(asked: Asked, console: Console) -> None:
@@ -48,8 +49,10 @@ def run_cluster(asked: Asked, console: Console) -> None:
 
     Raises:
         FileRefused: it has no keywords that can be read, or too few.
-        CommandError: the file cannot be written.
+        CommandError: the picture's file is neither .png nor .svg, or a file cannot be written.
     """
+    if asked.plot and asked.plot.suffix.lower() not in {".png", ".svg"}:
+        raise CommandError(f"A map is drawn as .png or .svg, not as {asked.plot.name}. Give it one of these endings.")
     with _Shown(console) as shown:
         keywords, report = read_keywords(asked.file, asked.column)
         try:
@@ -58,6 +61,13 @@ def run_cluster(asked: Asked, console: Console) -> None:
             raise FileRefused(f"{error.message} Choose a longer list, or another column with --column.") from error
         proposals = SemanticClusterer(asked.level, asked.granularity, shown.show).cluster(keywords)
     write(keywords, proposals, asked.out)
+    if asked.plot:
+        from cli.map import draw_map  # noqa: PLC0415 - it brings a picture library
+
+        try:
+            draw_map(keywords, proposals, asked.plot)
+        except OSError as error:
+            raise CommandError(f"{asked.plot} cannot be written: {error}. Choose another place with --plot.") from error
     _summarise(asked, keywords, proposals, report, console)
 
 
@@ -156,5 +166,6 @@ def _summarise(
     skipped = ", ".join(f"{count:,} {reason.replace('_', ' ')}" for reason, count in report.skipped_counts.items())
     if skipped:
         say(console, f"Lines left out: {skipped}.")
-    if asked.out:
-        say(console, f"Written: {asked.out}")
+    for path in (asked.out, asked.plot):
+        if path:
+            say(console, f"Written: {path}")

@@ -88,11 +88,12 @@ def cluster(
     out: Annotated[
         Path | None, typer.Option(dir_okay=False, help="Where the CSV goes; standard output by default.")
     ] = None,
+    plot: Annotated[Path | None, typer.Option(dir_okay=False, help="Draw a map of the clusters, .png or .svg.")] = None,
 ) -> None:
     """Group a file's keywords into clusters, without a server: keyword, cluster id, cluster name."""
     from cli.cluster import Asked, run_cluster  # noqa: PLC0415 - see the module's docstring
 
-    run_cluster(Asked(file, column, level, granularity, out), Console(stderr=True))
+    run_cluster(Asked(file, column, level, granularity, out, plot), Console(stderr=True))
 
 
 remote.add_to(commands)

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.planner.clustering.interface import Level, Progress
-from services.planner.clustering.neighbours import Graph, graph_of, nearest
+from services.planner.clustering.neighbours import Graph, graph_of, nearest, nearest_among
 from services.planner.clustering.table import shipped_table
-from services.planner.clustering.vectors import Embedding
+from services.planner.clustering.vectors import Embedding, Floats
 
 Labels = NDArray[np.int64]
 
@@ -25,6 +25,7 @@ FULL_RESOLUTION_FROM = 500
 """With fewer keywords the resolution goes down to 1: at 3, a handful cannot be fewer than three topics."""
 PAGE_RESOLUTION = 0.5
 """Of the constant Potts model: two keywords share a page where they are so much alike, each counting both ways."""
+REGION_RESOLUTION = 1.0
 ITERATIONS = 2
 
 
@@ -65,6 +66,12 @@ def pages(graph: Graph, topic: Labels, granularity: float = 1.0) -> Labels:
     """Return the page of each keyword, int64 from 0; no page is of two topics."""
     inside = graph.only(topic[graph.rows()] == topic[graph.indexes])
     return _leiden(inside, PAGE_RESOLUTION * granularity, modularity=False)
+
+
+def regions(centres: Floats) -> Labels:
+    """Return the region of each cluster, int64 from 0: clusters of clusters, a handful."""
+    graph = graph_of(nearest_among(centres, centres, own=True))
+    return _leiden(graph, REGION_RESOLUTION, modularity=True)
 
 
 def members(labels: Labels) -> list[list[int]]:
