@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 NEIGHBOURS = 12
 EXACT_UP_TO = 20_000
 """More keywords are searched by a graph (HNSW: Malkov and Yashunin, 2016): comparing all takes the square of them."""
+ALIKE_MINIMUM = 0.15
+"""Keywords that are less alike are not joined: in a short list, the nearest of all can be far away."""
 BLOCK_ROWS = 1_024
 CONNECTIVITY, EXPANSION_ADD, EXPANSION_SEARCH = 16, 96, 64
 """Of the HNSW graph. Recall matters: at .65 clusters lose 5 to 7 points of B-cubed F1."""
@@ -151,7 +153,7 @@ def graph_of(neighbours: Neighbours) -> Graph:
     rows = np.repeat(np.arange(count), width)
     columns = neighbours.indexes.ravel().astype(np.int64)
     weights = neighbours.similarities.ravel().astype(np.float64)
-    alike = weights > 0
+    alike = weights > ALIKE_MINIMUM
     rows, columns, weights = rows[alike], columns[alike], weights[alike]
     keys = np.concatenate([rows * count + columns, columns * count + rows])
     pairs, place = np.unique(keys, return_inverse=True)

@@ -22,6 +22,9 @@ IDF_POWER = 0.2
 LEXICAL_IDF_POWER = 0.5
 LONELY = 1.0
 """A word of n keywords counts n / (n + LONELY): one that no other keyword has cannot say which are alike."""
+MEAN_FROM = 100
+"""With so many keywords half of what all have in common is taken out, with more of them more: what five keywords about
+one thing have in common is what they are about."""
 NARROW_FROM, NARROW_WIDTH = 100_000, 128
 """So many keywords are turned to fewer main directions: a third of the memory and of the time of the search."""
 SAMPLE = 50_000
@@ -77,7 +80,8 @@ class Embedding:
         self._count = len(texts)
         self._means = np.zeros(self._rows.shape[1], np.float32)
         sample = self._sums(np.unique(np.linspace(0, self._count - 1, min(SAMPLE, self._count)).astype(np.int64)))
-        self._means = self._unit(sample).mean(axis=0, dtype=np.float64).astype(np.float32)
+        share = self._count / (self._count + MEAN_FROM)
+        self._means = (self._unit(sample).mean(axis=0, dtype=np.float64) * share).astype(np.float32)
         self._narrow = _main_directions(self._finish(sample), NARROW_WIDTH) if self._count >= NARROW_FROM else None
 
     @property
