@@ -140,6 +140,19 @@ class Resource:
         """
         return methods.found_by(self, request, deleted=deleted)
 
+    def query(self, request: Any, columns: Sequence[sa.ColumnElement[Any]], size: int) -> methods.Query:
+        """Return a page of a list with columns of the caller's own, for what is no message: a file.
+
+        Args:
+            request: has `filter`, `order_by` and `page_token`, as a list's.
+            columns: of the resource's table, or computed over it.
+            size: rows of a page.
+
+        Raises:
+            InvalidArgument: the filter, the order or the token is none of this list's.
+        """
+        return methods.query_of(self, request, columns, size)
+
     def get(self, message: type[Message]) -> methods.Method:
         """Return the Get method; `message` is what it answers with."""
         return methods.get(self, message)

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -59,20 +60,52 @@ def list_(resource: "Resource", response: type[Message]) -> Method:
     """Read a page of rows."""
 
     def method(self: HasDatabase, request: Any, context: Any) -> Any:  # noqa: ARG001 - gRPC passes a context
-        size = paging.page_size(request.page_size)
-        keys = _keys(resource, request.order_by or resource.order)
-        conditions = _conditions(resource, request)
-        query = paging.fingerprint(request.filter, request.order_by, _get(request, "search"), conditions.shown)
-        statement = _select(resource).where(*conditions.where).order_by(*paging.ordering(keys)).limit(size + 1)
-        if request.page_token:
-            statement = statement.where(paging.after(keys, request.page_token, query))
-        statement = statement.add_columns(*[key.comparable.label(f"_key{i}") for i, key in enumerate(keys)])
+        query = query_of(resource, request, list(resource.columns.values()), paging.page_size(request.page_size))
+        answer: Any = response()
         with _connection(self.database, resource) as connection:
-            rows = connection.execute(statement).mappings().all()
-            total = _count(connection, resource, conditions.where) if _get(request, "with_total_size") else None
-        return _page(resource, response, rows, keys, size, query, total)
+            rows, answer.next_page_token = query.run(connection)
+            if _get(request, "with_total_size"):
+                answer.total_size = _count(connection, resource, query.where)
+        getattr(answer, resource.plural).extend([to_message(resource.message, row) for row in rows])
+        return answer
 
     return method
+
+
+@dataclass(frozen=True)
+class Query:
+    """A page of a list as it was asked for, ready to be read."""
+
+    statement: sa.Select[Any]
+    where: "Sequence[sa.ColumnElement[bool]]"
+    keys: "Sequence[paging.Key]"
+    size: int
+    fingerprint: str
+
+    def run(self, connection: sa.Connection) -> "tuple[Sequence[sa.RowMapping], str]":
+        """Return the page's rows, and the token of the next page; "" on the last."""
+        rows = connection.execute(self.statement).mappings().all()
+        if len(rows) <= self.size:
+            return rows, ""
+        last = rows[self.size - 1]
+        values = [last[f"_key{i}"] for i in range(len(self.keys))]
+        return rows[: self.size], paging.encode(self.keys, values, self.fingerprint)
+
+
+def query_of(resource: "Resource", request: Any, columns: "Sequence[sa.ColumnElement[Any]]", size: int) -> Query:
+    """Return the page that a request's filter, search, order and token ask for, of these columns.
+
+    Raises:
+        InvalidArgument: one of them is none of this list's.
+    """
+    keys = _keys(resource, request.order_by or resource.order)
+    conditions = _conditions(resource, request)
+    fingerprint = paging.fingerprint(request.filter, request.order_by, _get(request, "search"), conditions.shown)
+    statement = sa.select(*columns).where(*conditions.where).order_by(*paging.ordering(keys)).limit(size + 1)
+    if request.page_token:
+        statement = statement.where(paging.after(keys, request.page_token, fingerprint))
+    statement = statement.add_columns(*[key.comparable.label(f"_key{i}") for i, key in enumerate(keys)])
+    return Query(statement, conditions.where, keys, size, fingerprint)
 
 
 def update(resource: "Resource", message: type[Message], then: Then | None = None) -> Method:
@@ -188,26 +221,7 @@ def _keys(resource: "Resource", order_by: str) -> "Sequence[paging.Key]":
     return keys
 
 
-def _page(
-    resource: "Resource",
-    response: type[Message],
-    rows: "Sequence[sa.RowMapping]",
-    keys: "Sequence[paging.Key]",
-    size: int,
-    query: str,
-    total: int | None,
-) -> Message:
-    answer: Any = response()
-    getattr(answer, resource.plural).extend([to_message(resource.message, row) for row in rows[:size]])
-    if len(rows) > size:
-        last = rows[size - 1]
-        answer.next_page_token = paging.encode(keys, [last[f"_key{i}"] for i in range(len(keys))], query)
-    if total is not None:
-        answer.total_size = total
-    return cast("Message", answer)
-
-
-def _count(connection: sa.Connection, resource: "Resource", where: list[sa.ColumnElement[bool]]) -> int:
+def _count(connection: sa.Connection, resource: "Resource", where: "Sequence[sa.ColumnElement[bool]]") -> int:
     return int(connection.execute(sa.select(sa.func.count()).select_from(resource.table).where(*where)).scalar_one())
 
 

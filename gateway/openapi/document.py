@@ -7,7 +7,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from igny8.orchestrator.v1 import orchestrator_pb2
 
 from chassis.errors import Fault, InvalidArgument, NotFound
-from gateway import problems, streams, uploads
+from gateway import exports, problems, streams, uploads
 from gateway.bindings import SERVICES, SITE, Binding
 from gateway.convert.fields import rest_name
 from gateway.openapi.comments import comment
@@ -52,6 +52,7 @@ def make_document(bindings: Sequence[Binding]) -> dict[str, Any]:
         paths.setdefault(binding.template.public, {})[binding.method.lower()] = _operation(binding, schemas)
     paths.setdefault(uploads.PATH, {})["post"] = _upload(schemas)
     paths.setdefault(streams.PATH, {})["get"] = _stream()
+    paths.setdefault(exports.PATH, {})["get"] = _export()
     return {
         "openapi": "3.1.0",
         "info": {"title": "IGNY8", "version": "1", "description": _INTRODUCTION},
@@ -200,6 +201,28 @@ def _stream() -> dict[str, Any]:
             "200": {"description": "The stream.", "content": {"text/event-stream": {"schema": {"type": "string"}}}},
             "204": {"description": "The run has ended and nothing is new."},
         }
+        | _refused([*_ALWAYS, 401, 403, 404]),
+    }
+
+
+def _export() -> dict[str, Any]:
+    text: Schema = {"type": "string"}
+    meanings = {
+        "filter": 'As of a list: sector_id = "...".',
+        "order_by": "As of a list.",
+        "search": "Words to look for.",
+    }
+    return {
+        "operationId": "ExportKeywords",
+        "tags": ["planner"],
+        "summary": "Writes a site's keywords as a CSV file",
+        "description": "In the columns that an import takes: importing the file again changes nothing.\n\n"
+        "Needs the scope `read`.",
+        "parameters": [
+            _path_parameter("site_id"),
+            *[{"name": name, "in": "query", "description": meanings[name], "schema": text} for name in exports.QUERY],
+        ],
+        "responses": {"200": {"description": "The file.", "content": {exports.MEDIA_TYPE: {"schema": text}}}}
         | _refused([*_ALWAYS, 401, 403, 404]),
     }
 

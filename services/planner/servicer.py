@@ -9,7 +9,8 @@ from chassis import call, idempotency
 from chassis.database import Database, Transaction
 from chassis.errors import InvalidArgument
 from chassis.ids import require_id
-from services.planner import resources, translate
+from services.planner import exports, resources, translate
+from services.planner.repository import keyword_lines
 from services.planner.resources import (
     CLUSTER,
     CONTENT_IDEA,
@@ -124,6 +125,16 @@ class PlannerServicer(planner_service_pb2_grpc.PlannerServiceServicer):
             verdict = translate.verdict(request.verdict)
             overlap.overrule(transaction, idea_id, verdict, request.reason, by=by, etag=request.etag)
             return resources.content_idea(transaction, idea_id)
+
+    def ExportKeywords(
+        self, request: planner_service_pb2.ExportKeywordsRequest, context: grpc.ServicerContext
+    ) -> planner_service_pb2.ExportKeywordsResponse:
+        """Write a piece of a site's keywords."""
+        query = KEYWORD.query(request, keyword_lines.COLUMNS, exports.PIECE_LINES)
+        with self.database.transaction(call.tenant()) as transaction:
+            rows, token = query.run(transaction.connection)
+        csv = exports.csv_piece(rows, first=not request.page_token)
+        return planner_service_pb2.ExportKeywordsResponse(csv=csv, next_page_token=token)
 
     def UndeleteKeyword(
         self, request: planner_service_pb2.UndeleteKeywordRequest, context: grpc.ServicerContext

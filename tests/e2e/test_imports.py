@@ -4,6 +4,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+import requests
 
 from cli.api import Json
 from tests.e2e.installation import ROOT, Customer, Installation, a_customer, a_site
@@ -161,6 +162,17 @@ class TestAwkwardFiles:
         again = brought(site, path)
         assert (again["created_count"], again["updated_count"], again["unchanged_count"]) == (0, 0, 2)
         assert keywords(site) == before
+
+    def test_an_export_imported_again_changes_nothing(self, site: Customer, tmp_path: Path) -> None:
+        brought(site, file(tmp_path, "keyword,volume,intent\nbest moka pot,10,\nmoka pot,20,commercial\n=1+1,,\n"))
+        before = keywords(site)
+        url, key = f"{site.api.url}{site.path('keywords:export')}", {"X-Api-Key": site.secret}
+        exported = requests.get(url, headers=key, params={"order_by": "volume"}, timeout=20)
+        assert exported.headers["content-type"] == "text/csv; charset=utf-8"
+        again = brought(site, file(tmp_path, exported.content.decode()))
+        assert (again["layout"], again["unchanged_count"]) == ("igny8", 3)
+        assert keywords(site) == before
+        assert before["best moka pot"]["intent_source"] == "derived"
 
 
 class TestManyLines:

@@ -179,6 +179,27 @@ _COUNTED = {
     "impressions": ("impressions",),
 }
 """What is read beside a column that somebody chose."""
+EXPORT = Layout(
+    "igny8",
+    {
+        "text": ("keyword",),
+        "volume": ("volume",),
+        "difficulty": ("difficulty",),
+        "intent": ("intent",),
+        "country": ("country",),
+        "cpc_micros": ("cpc",),
+        "cpc_currency": ("currency",),
+        "competition": ("competition",),
+        "impressions": ("impressions",),
+        "clicks": ("clicks",),
+        "position": ("position",),
+        "parent_keyword": ("parent keyword",),
+        "url": ("url",),
+    },
+    needs=frozenset({"volume", "intent"}),
+    one_of=frozenset({"derived intent"}),
+)
+"""What `services.planner.exports` writes; its other columns say what an import does not take."""
 PLAIN_LIST = Layout("plain_list", {"text": ("top queries", *_KEYWORD)}, only_text=True)
 
 LAYOUTS: Sequence[Layout] = (
@@ -188,6 +209,7 @@ LAYOUTS: Sequence[Layout] = (
     SEARCH_CONSOLE,
     GOOGLE_ADS,
     MOZ,
+    EXPORT,
     TABLE,
     PLAIN_LIST,
 )

@@ -18,7 +18,7 @@ COUNT_MAX = 10**12
 _SCALES: Mapping[str, float] = MappingProxyType({"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9})
 _FRACTION = 2  # digits behind a decimal comma; three are a thousands group
 _DASHES = str.maketrans("\u2012\u2013\u2014\u2212", "----")
-_NUMBER = re.compile(r"(\d{1,15}(?:[.,]\d{1,15})*)([kmb]?)", re.ASCII)
+_NUMBER = re.compile(r"(\d{1,15}(?:[.,]\d{1,25})*)([kmb]?)", re.ASCII)  # 25: a third, written out to be read again
 _GROUPS = re.compile(r"[1-9]\d{0,2}(?:([.,])\d{3})(?:\1\d{3})*", re.ASCII)
 _CURRENCY = re.compile(r"^(?:[a-z]{0,2}[$€£¥₹]|[a-z]{3}(?=[\d]))|[$€£¥₹]$")
 _RANGE = re.compile(r"([^-]+)-([^-]+)")

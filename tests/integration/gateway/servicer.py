@@ -163,6 +163,16 @@ class Planner(planner_service_pb2_grpc.PlannerServiceServicer):
             raise InvalidArgument.field("keyword.volume", "must not be negative")
         return request.keyword
 
+    def ExportKeywords(self, request: Any, context: grpc.ServicerContext) -> Any:
+        self.calls.note("ExportKeywords", request)
+        if request.filter == "wrong":
+            raise InvalidArgument.field("filter", "is no filter")
+        if request.page_token and request.search == "broken":
+            raise NotFound("No such page.")
+        if request.page_token:
+            return planner_service_pb2.ExportKeywordsResponse(csv="latte,1\r\n")
+        return planner_service_pb2.ExportKeywordsResponse(csv="keyword,volume\r\ncaf\u00e9,2\r\n", next_page_token="2")
+
     def InspectKeywordFile(self, request: Any, context: grpc.ServicerContext) -> Any:
         self.calls.note("InspectKeywordFile", request)
         if self.refuse is not None:
