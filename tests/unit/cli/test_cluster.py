@@ -21,9 +21,9 @@ def given(folder: Path, header: str, *lines: str) -> Path:
 
 
 def said(asked: Asked) -> str:
-    console = Console(file=StringIO(), width=200)
-    run_cluster(asked, console)
-    return console.file.getvalue()  # type: ignore[attr-defined]
+    written = StringIO()
+    run_cluster(asked, Console(file=written, width=200))
+    return written.getvalue()
 
 
 def test_every_keyword_is_written_once_with_its_cluster(tmp_path: Path) -> None:
