@@ -32,8 +32,11 @@ class Key:
 
     @property
     def comparable(self) -> sa.ColumnElement[Any]:
-        """The expression with NULL as the least value of its type, so that every row has a place."""
-        least = _least(self.expression.type)
+        """The expression with NULL as the least value of its type, so that every row has a place.
+
+        A column that is never NULL stays as it is: an index has its order, and not that of an expression over it.
+        """
+        least = None if _never_null(self.expression) else _least(self.expression.type)
         return self.expression if least is None else sa.func.coalesce(self.expression, least)
 
 
@@ -90,6 +93,11 @@ def _beyond(keys: Sequence[Key], values: Sequence[Any]) -> sa.ColumnElement[bool
         beyond = key.comparable < value if key.descending else key.comparable > value
         condition = sa.or_(beyond, sa.and_(key.comparable == value, condition))
     return condition
+
+
+def _never_null(expression: sa.ColumnElement[Any]) -> bool:
+    owner: object = getattr(expression, "table", None)  # of a subquery's column it is the subquery
+    return isinstance(expression, sa.Column) and isinstance(owner, sa.Table) and not expression.nullable
 
 
 def _least(kind: sa.types.TypeEngine[Any]) -> Any:

@@ -114,3 +114,17 @@ def test_a_page_has_a_size(asked: int, given_: int) -> None:
 def test_a_size_out_of_bounds_is_refused(asked: int) -> None:
     with pytest.raises(InvalidArgument):
         paging.page_size(asked)
+
+
+@pytest.mark.parametrize(
+    ("column", "order"),
+    [
+        (sa.Column("id", sa.Uuid, primary_key=True), "t.id ASC"),
+        (sa.Column("name", sa.Text, nullable=False), "t.name ASC"),
+        (sa.Column("volume", sa.BigInteger), "coalesce(t.volume, :param_1) ASC"),
+    ],
+    ids=lambda value: getattr(value, "name", ""),
+)
+def test_only_what_can_be_null_is_ordered_by_an_expression(column: sa.Column[Any], order: str) -> None:
+    sa.Table("t", sa.MetaData(), column)
+    assert [str(part) for part in paging.ordering([paging.Key(column.name, column)])] == [order]
