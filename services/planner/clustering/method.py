@@ -3,7 +3,7 @@
     texts -> vectors (`vectors`) -> nearest neighbours and their graph (`neighbours`) -> communities (`communities`)
     -> names (`naming`)
 
-`docs/decisions/0015` says why this one.
+`docs/decisions/0017` says why this one.
 """
 
 from collections import defaultdict
@@ -23,7 +23,7 @@ class SemanticClusterer:
 
     Args:
         level: whether a cluster is a topic or a page.
-        granularity: 1 is as fine as the data says; 2 makes about twice as many clusters, 0.5 half as many.
+        granularity: 1 is as fine as the data says; more makes more and smaller clusters, less fewer and larger ones.
         progress: is told how far it is.
     """
 
