@@ -249,16 +249,6 @@ def tell_dependency(op: Operations, table: str, column: str, follows_from: str) 
     )
 
 
-def tell_size(op: Operations, table: str) -> None:
-    """Tell the planner to take every account for a large one in this table: a twentieth of all rows.
-
-    It plans a function's statements once for all accounts, by their average. Where most are small it takes reading all
-    that an account has for as good as looking a row up by its key, and whoever has much pays for that. What it is told
-    here it knows after the next ANALYZE.
-    """
-    op.execute(f"ALTER TABLE {table} ALTER COLUMN account_id SET (n_distinct = 20)")
-
-
 def open_to_sweep(op: Operations, table: str, sweep_role: str, grants: str) -> None:
     """Let the sweep role see the rows of every tenant: for claims, relays and schedules, never for a person's call."""
     op.execute(f"CREATE POLICY sweep ON {table} TO {sweep_role} USING (true) WITH CHECK (true)")

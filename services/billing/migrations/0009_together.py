@@ -6,19 +6,14 @@ changes its id (`credit_cost_never_goes`, `credit_cost_never_changes`), so there
 
 from alembic import op
 
-from chassis import tenancy
 from services.billing.migrations.sql import install
 
 revision = "0009"
 down_revision = "0008"
 
-_CHARGED = ("hold", "credit_transaction", "credit_usage")
-
 
 def upgrade() -> None:
-    for table in (*_CHARGED, "hold_grant", "quote"):
-        tenancy.tell_size(op, table)
-    for table in _CHARGED:
+    for table in ("hold", "credit_transaction", "credit_usage"):
         constraint = f"{table}_credit_cost_id_fkey"
         op.execute(f"-- squawk-ignore ban-drop-constraint\nALTER TABLE {table} DROP CONSTRAINT {constraint}")
     install(op, revision)
