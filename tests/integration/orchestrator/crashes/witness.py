@@ -26,7 +26,6 @@ _SELECT_MADE = {
     "publish_content": "SELECT p.content_id, count(*) FROM publication p JOIN sync_event e USING (content_id)"
     " WHERE p.content_id = ANY(:ids) AND p.status = 'published' AND e.event_type = 'publish'",
 }
-_MADE_EACH = {"generate_ideas": 3}  # rows of a step; one, where nothing is said
 _BUSY = {
     "planner": "SELECT id FROM keyword_import WHERE status = 'running' AND id = ANY(:ids)",
     "writer": "SELECT id FROM task WHERE status = 'running' AND id = ANY(:ids)",
@@ -137,13 +136,19 @@ class Witness:
         """What succeeded was applied once, and is there once; what did not, was not; and nothing looks busy."""
         owner = FUNCTIONS[function].owner
         ids = [step.id for step in steps]
-        applied = self.rows(owner, "SELECT id FROM applied_step WHERE id = ANY(:ids) AND result IS NOT NULL", ids=ids)
+        record = (
+            "SELECT id, jsonb_array_length(result -> 'made') AS made FROM applied_step"
+            " WHERE id = ANY(:ids) AND result IS NOT NULL"
+        )
+        applied = {row.id: row.made for row in self.rows(owner, record, ids=ids)}
         done = [step for step in steps if step.status == "succeeded"]
-        assert {row.id for row in applied} == {step.id for step in done}
+        assert applied.keys() == {step.id for step in done}
         subjects = [step.subject_id for step in steps]
         made = self.rows(owner, _SELECT_MADE[function] + " GROUP BY 1", ids=subjects, steps=ids)
-        keys = [step.id if function == "cluster_keywords" else step.subject_id for step in done]
-        assert dict(map(tuple, made)) == dict.fromkeys(keys, _MADE_EACH.get(function, 1))
+        keys = {step.id: step.id if function == "cluster_keywords" else step.subject_id for step in done}
+        each = applied if function == "generate_ideas" else dict.fromkeys(applied, 1)
+        assert dict(map(tuple, made)) == {keys[step_id]: count for step_id, count in each.items()}
+        assert all(each.values())
         for service, statement in _BUSY.items():
             steps_named = [str(step_id) for step_id in ids]
             assert not self.rows(service, statement, ids=subjects, steps=steps_named), f"busy in {service}"
