@@ -7,8 +7,8 @@ import pytest
 
 from tests.e2e.installation import EXAMPLE, Customer, Installation, a_customer, running, wait_for
 
-ARTICLES = 24
-PLAN = {"max_clusters": 27, "ideas_per_cluster": 3, "max_articles": ARTICLES}
+ARTICLES = 20
+PLAN = {"max_clusters": 27, "ideas_per_cluster": 5, "max_articles": ARTICLES}
 
 
 @pytest.fixture(scope="module")

@@ -112,6 +112,7 @@ class TestApply:
             "content_idea_id": str(idea_id),
             "cluster_id": str(task["cluster_id"]),
             "title": "How to brew coffee",
+            "primary_keyword": "brew coffee",
         }
 
     def test_the_same_step_again_answers_the_same_and_stores_nothing(
