@@ -66,6 +66,11 @@ class Passport:
     actor_id: str = ""
     issuer: str = field(default="", compare=False)
 
+    @property
+    def actor(self) -> str:
+        """Who is calling, as it is kept with what he changes: "user:0197..."."""
+        return f"{self.actor_kind}:{self.actor_id}"
+
 
 class Issuer:
     """Mints passports under one name with one key.

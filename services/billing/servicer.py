@@ -102,7 +102,7 @@ class BillingServicer(billing_service_pb2_grpc.BillingServiceServicer):
         self, request: billing_service_pb2.SetCreditCostRequest, context: grpc.ServicerContext
     ) -> billing_pb2.CreditCost:
         """Set the price of an operation."""
-        change, by = translate.cost_change(request), translate.actor(call.passport())
+        change, by = translate.cost_change(request), call.passport().actor
         return translate.credit_cost(
             prices.set_credit_cost(self.database, call.tenant(), change, by, self._clock.now())
         )

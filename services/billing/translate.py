@@ -108,12 +108,7 @@ _GRANT_KINDS = {
 
 def correction(verb: str, request: _Correction, passport: Passport) -> Correction:
     """Return why the books are set right; the verb keeps the keys of each operation to themselves."""
-    return Correction(f"{verb}:{request.request_id}", request.reason, actor(passport))
-
-
-def actor(passport: Passport) -> str:
-    """Return who is calling, as it is kept with what he changes."""
-    return f"{passport.actor_kind}:{passport.actor_id}"
+    return Correction(f"{verb}:{request.request_id}", request.reason, passport.actor)
 
 
 def cost_change(request: billing_service_pb2.SetCreditCostRequest) -> CostChange:

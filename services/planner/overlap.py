@@ -82,11 +82,11 @@ def judge(aims_at: str, covers: Iterable[UUID], pages: Sequence[Page]) -> Overla
         pages: those that may be like it.
     """
     wanted = frozenset(covers)
-    scored = [(_score(aims_at, wanted, page), page.is_written, page) for page in pages]
+    scored = [(_score(aims_at, wanted, page), page) for page in pages]
     if not scored:
         return Overlap()
-    score, _, page = max(scored, key=lambda each: (each[0], each[1], str(each[2].id)))
-    if score == 1.0 and page.subject == aims_at:
+    score, page = max(scored, key=lambda each: _weight(aims_at, *each))
+    if page.subject == aims_at:
         if page.is_written:
             reason = f"{_named(page)} answers the same search; bring that up to date instead of writing another."
             return Overlap(Verdict.REFRESH, score, reason, page)
@@ -102,6 +102,12 @@ def _score(aims_at: str, wanted: frozenset[UUID], page: Page) -> float:
     if page.subject == aims_at:
         return 1.0
     return len(wanted & page.covered) / len(wanted) if wanted else 0.0
+
+
+def _weight(aims_at: str, score: float, page: Page) -> tuple[bool, bool, float, bool, str]:
+    """Of several pages, the one that decides goes first: a planned one that covers more hides no written one."""
+    is_enough = page.is_written and score >= COVERED
+    return page.subject == aims_at, is_enough, score, page.is_written, str(page.id)
 
 
 def _named(page: Page) -> str:

@@ -119,8 +119,7 @@ class PlannerServicer(planner_service_pb2_grpc.PlannerServiceServicer):
         self, request: planner_service_pb2.OverruleOverlapRequest, context: grpc.ServicerContext
     ) -> planner_pb2.ContentIdea:
         """Decide what should become of an idea."""
-        idea_id, passport = require_id("content_idea_id", request.content_idea_id), call.passport()
-        by = f"{passport.actor_kind}:{passport.actor_id}"
+        idea_id, by = require_id("content_idea_id", request.content_idea_id), call.passport().actor
         with self.database.transaction(call.tenant()) as transaction:
             verdict = translate.verdict(request.verdict)
             overlap.overrule(transaction, idea_id, verdict, request.reason, by=by, etag=request.etag)

@@ -81,7 +81,7 @@ class WriterServicer(writer_service_pb2_grpc.WriterServiceServicer):
             UUID(given.id),
             values,
             etag=given.etag,
-            actor=translate.actor(call.passport()),
+            actor=call.passport().actor,
         )
         return translate.content(row)
 

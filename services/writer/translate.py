@@ -6,7 +6,6 @@ from typing import Any
 import sqlalchemy as sa
 from igny8.writer.v1 import writer_pb2
 
-from chassis.passport import Passport
 from chassis.resource import from_message, to_message
 from services.writer.domain.quantities import word_target
 from services.writer.usecases.contents import Publishable
@@ -53,8 +52,3 @@ def new_task(task: writer_pb2.Task) -> dict[str, Any]:
     values["keywords"] = list(task.keywords)
     values["target_word_count"] = word_target(task.target_word_count)
     return values
-
-
-def actor(passport: Passport) -> str:
-    """Return who is calling, as a revision remembers it."""
-    return f"{passport.actor_kind}:{passport.actor_id}"

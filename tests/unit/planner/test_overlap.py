@@ -86,3 +86,9 @@ class TestVerdicts:
         there = page("drip bag", covered=covered, written=written)
         found = judge(subject("moka pot"), [A, B, C, D, E], [there])
         assert (found.verdict, found.score, found.page) == (verdict, score, there)
+
+    def test_a_planned_page_that_covers_more_does_not_hide_a_written_one_that_covers_enough(self) -> None:
+        planned = page("coffee makers", covered=(A, B, C, D, E), written=False)
+        written = page("coffee machines", covered=(A, B, C, D))
+        found = judge("moka pot", [A, B, C, D, E], [planned, written])
+        assert (found.verdict, found.page) == (Verdict.LINK_ONLY, written)
