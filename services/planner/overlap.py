@@ -67,8 +67,15 @@ class Overlap:
 def subject(text: str) -> str:
     """Return what a search is about: its words without what does not change it, in an order of their own."""
     words = [_SAME.get(word, word) for word in split_words(normalise(text))]
-    telling = [stem(word) for word in words if word not in _SMALL_WORDS and not _YEAR.fullmatch(word)]
+    telling = [_root(word) for word in words if word not in _SMALL_WORDS and not _YEAR.fullmatch(word)]
     return " ".join(sorted(set(telling or words)))
+
+
+def _root(word: str) -> str:
+    """Return a word without its endings, all of them: "earrings" and "earring" are one."""
+    while (shorter := split_words(stem(word))[0]) != word:
+        word = shorter
+    return word
 
 
 def judge(aims_at: str, covers: Iterable[UUID], pages: Sequence[Page]) -> Overlap:

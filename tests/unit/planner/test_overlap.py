@@ -1,7 +1,7 @@
 """Which pages are about the same, and what becomes of an idea beside them."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chassis.ids import new_id
@@ -23,6 +23,7 @@ def page(about: str = "moka pot", *, covered: tuple[object, ...] = (), written: 
         ("moka pot vs aeropress", "aeropress versus moka pot"),
         ("how to clean a moka pot", "cleaning moka pots"),
         ("what is espresso", "espresso"),
+        ("silver earrings", "silver earring"),
         ("cafetière", "CAFETIÈRE"),
         ("咖啡机", "咖啡机"),
         ("is it", "it is"),
@@ -48,6 +49,8 @@ def test_another_search(one: str, other: str) -> None:
 
 
 @given(st.text())
+@example("00?S")
+@example("earrings")
 def test_every_text_is_about_something_and_saying_it_again_changes_nothing(text: str) -> None:
     about = subject(text)
     assert subject(about) == about
