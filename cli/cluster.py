@@ -59,7 +59,7 @@ def run_cluster(asked: Asked, console: Console) -> None:
             require_enough_keywords(keywords)
         except TooFewKeywords as error:
             raise FileRefused(f"{error.message} Choose a longer list, or another column with --column.") from error
-        proposals = SemanticClusterer(asked.level, asked.granularity, shown.show).cluster(keywords)
+        proposals = SemanticClusterer(asked.level, shown.show).cluster(keywords, asked.granularity)
     write(keywords, proposals, asked.out)
     if asked.plot:
         from cli.map import draw_map  # noqa: PLC0415 - it brings a picture library

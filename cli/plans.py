@@ -29,6 +29,7 @@ class PlanOptions:
         function: a single action, instead of stages.
         subjects: "ID,ID", what it is done on.
         options: the function's own, a JSON object.
+        granularity: of clusters, 1 as the data says.
     """
 
     stages: str = ""
@@ -43,6 +44,7 @@ class PlanOptions:
     function: str = ""
     subjects: str = ""
     options: str = ""
+    granularity: float = 1.0
 
     def plan(self) -> dict[str, Any]:
         """Return the plan.
@@ -52,6 +54,7 @@ class PlanOptions:
         """
         plan = {
             "ideas_per_cluster": self.ideas,
+            "granularity": self.granularity,
             "images_per_article": self.images,
             "max_credits": self.max_credits,
             "stage_caps": [self._cap(text) for text in self.caps],

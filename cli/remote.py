@@ -28,6 +28,9 @@ Caps = Annotated[
 Function = Annotated[str, typer.Option(help="A single action, for example generate_content, instead of stages.")]
 Subjects = Annotated[str, typer.Option(help="What --function is done on, ids with commas; all that waits by default.")]
 Options = Annotated[str, typer.Option(help="What --function is told beside that, a JSON object.")]
+Granularity = Annotated[
+    float, typer.Option(help="More than 1 makes more and smaller clusters, less fewer and larger ones.")
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask whether the quote is agreed to.")]
 Approve = Annotated[bool, typer.Option("--approve", help="Approve without a person.")]
 Publish = Annotated[bool, typer.Option("--publish", help="Publish what is approved.")]
@@ -59,6 +62,7 @@ def quote(  # noqa: PLR0913 - one parameter an option
     function: Function = "",
     subjects: Subjects = "",
     options: Options = "",
+    granularity: Granularity = 1.0,
     approve: Approve = False,
     publish: Publish = False,
     data: DataOption = HERE,
@@ -71,7 +75,7 @@ def quote(  # noqa: PLR0913 - one parameter an option
 
     asked = PlanOptions(
         stages, max_clusters, ideas, max_articles, images, max_credits, cap or (), approve, publish,
-        function, subjects, options,
+        function, subjects, options, granularity,
     )  # fmt: skip
     made = work.quote(connection.connect(data, api, key, site), asked.plan(), console)
     say(console, f"Start it with `igny8 run --quote {made['id']}`.")
@@ -93,6 +97,7 @@ def run(  # noqa: PLR0913 - one parameter an option
     function: Function = "",
     subjects: Subjects = "",
     options: Options = "",
+    granularity: Granularity = 1.0,
     approve: Approve = False,
     publish: Publish = False,
     yes: Yes = False,
@@ -109,7 +114,7 @@ def run(  # noqa: PLR0913 - one parameter an option
 
     asked = PlanOptions(
         stages, max_clusters, ideas, max_articles, images, max_credits, cap or (), approve, publish,
-        function, subjects, options,
+        function, subjects, options, granularity,
     )  # fmt: skip
     link = connection.connect(data, api, key, site)
     if follow is not None:

@@ -8,6 +8,7 @@ from cli.api import Json
 STAGES: Mapping[str, str] = {
     "import_keywords": "keywords from the file",
     "cluster_keywords": "keywords to clusters",
+    "recluster_keywords": "clustering again",
     "generate_ideas": "clusters to ideas",
     "create_tasks": "ideas to tasks",
     "generate_content": "tasks to content",

@@ -34,6 +34,7 @@ SUBSCRIPTIONS: Mapping[str, Sequence[str]] = {
     "identity.site_deleted": ("integration", OURSELVES),
     "billing.credits_granted": (OURSELVES,),
     "billing.plan_changed": ("planner", "identity"),  # the account shows the plan once all its limits hold
+    "planner.clusters_merged": ("writer",),
     "writer.task_created": ("planner",),
     "writer.content_created": ("planner",),
     "writer.content_published": ("planner",),

@@ -21,14 +21,16 @@ IDEAS_DEFAULT, IDEAS_MIN, IDEAS_MAX = 3, 3, 7
 IMAGES_DEFAULT, IMAGES_MAX = 3, 5
 SUBJECTS_MAX = 5000  # the most that one stage of a run works on
 STAGES, CAP_MAX = 7, 100_000
-_BOUNDS = {
+GRANULARITY_DEFAULT = 1.0
+_BOUNDS: Mapping[str, tuple[float, float]] = {
     "max_clusters": (0, CAP_MAX),
     "max_articles": (0, CAP_MAX),
     "ideas_per_cluster": (IDEAS_MIN, IDEAS_MAX),
     "images_per_article": (0, IMAGES_MAX),
     "max_credits": (0, 10**12),
+    "granularity": (0.1, 10),
 }
-_PLAN_OPTIONS = frozenset({"ideas_per_cluster", "images_per_article", "auto_approve", "auto_publish"})
+_PLAN_OPTIONS = frozenset({"ideas_per_cluster", "images_per_article", "auto_approve", "auto_publish", "granularity"})
 
 
 def plan(message: orchestrator_pb2.RunPlan, tenant: Tenant) -> Plan:
@@ -44,6 +46,7 @@ def plan(message: orchestrator_pb2.RunPlan, tenant: Tenant) -> Plan:
         "images_per_article": message.images_per_article if message.HasField("images_per_article") else IMAGES_DEFAULT,
         "auto_approve": message.auto_approve,
         "auto_publish": message.auto_publish,
+        "granularity": message.granularity or GRANULARITY_DEFAULT,
     }
     by_hand = bool(message.function)
     if by_hand:

@@ -14,7 +14,7 @@ from chassis.work import Function
 from services.planner.clustering import ApartClusterer, Clusterer, SemanticClusterer
 from services.planner.config import PlannerConfig
 from services.planner.servicer import PlannerServicer
-from services.planner.usecases import clustering, facts, ideas, imports
+from services.planner.usecases import clustering, facts, ideas, imports, reclustering
 
 
 def functions(database: Database, objects: ObjectStore, clusterer: Clusterer) -> dict[str, Function]:
@@ -22,6 +22,7 @@ def functions(database: Database, objects: ObjectStore, clusterer: Clusterer) ->
     return {
         imports.NAME: imports.ImportKeywords(database, objects),
         clustering.NAME: clustering.ClusterKeywords(database, clusterer),
+        reclustering.NAME: reclustering.ReclusterKeywords(database, clusterer),
         ideas.NAME: ideas.GenerateIdeas(database),
     }
 

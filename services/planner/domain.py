@@ -46,6 +46,14 @@ class Verdict(StrEnum):
     LINK_ONLY = "link_only"
 
 
+class ReclusteringStatus(StrEnum):
+    """How the proposal to cluster a sector again stands; a newer one supersedes it."""
+
+    PROPOSED = "proposed"
+    APPLIED = "applied"
+    SUPERSEDED = "superseded"
+
+
 class TooFewKeywords(Exception):
     """Clustering needs at least MINIMUM_KEYWORDS keywords."""
 

@@ -10,7 +10,15 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from chassis import columns, idempotency, outbox, tenancy, work
 from chassis.tenancy import AccountRow, Editable, SectorRow, SiteRow, SoftDeleted, TenantBase
-from services.planner.domain import CONTENT_STRUCTURES, CONTENT_TYPES, FREE_KEYWORDS_MAX, FREE_PLAN, Intent, Verdict
+from services.planner.domain import (
+    CONTENT_STRUCTURES,
+    CONTENT_TYPES,
+    FREE_KEYWORDS_MAX,
+    FREE_PLAN,
+    Intent,
+    ReclusteringStatus,
+    Verdict,
+)
 
 SECTOR_KEY = ("account_id", "site_id", "sector_id", "id")
 """What a link inside one sector points at; foreign keys ignore row level security, so it names the whole tenant."""
@@ -138,6 +146,7 @@ class Keyword(SectorRow, Editable, SoftDeleted, Base):
     parent_keyword: Mapped[str] = columns.text()
     url: Mapped[str] = columns.text()
     attributes: Mapped[dict[str, Any]] = columns.json_object()
+    placed_by: Mapped[str] = columns.text()  # who decided its cluster; no later run moves it then
 
 
 class Cluster(SectorRow, Editable, SoftDeleted, Base):
@@ -159,6 +168,7 @@ class Cluster(SectorRow, Editable, SoftDeleted, Base):
             name="cluster_primary_keyword_fkey",
             use_alter=True,  # cluster and keyword point at each other
         ),
+        tenancy.within_sector("cluster", "merged_into_id"),
         columns.one_of("status", "new", "mapped"),
     )
 
@@ -168,11 +178,76 @@ class Cluster(SectorRow, Editable, SoftDeleted, Base):
     keyword_count: Mapped[int] = columns.whole()
     volume: Mapped[int] = columns.whole()
     difficulty: Mapped[float | None] = mapped_column(sa.Double)
+    informational_count: Mapped[int] = columns.whole()
+    navigational_count: Mapped[int] = columns.whole()
+    commercial_count: Mapped[int] = columns.whole()
+    transactional_count: Mapped[int] = columns.whole()
     idea_count: Mapped[int] = columns.whole()
     content_count: Mapped[int] = columns.whole()
+    planned_count: Mapped[int] = columns.whole()  # of its keywords, those that it had when it last got ideas
     status: Mapped[str] = mapped_column(sa.Text, nullable=False, server_default="new")
     disabled: Mapped[bool] = columns.flag(default=False)
+    name_given: Mapped[bool] = columns.flag(default=False)  # by a person; no later run renames it then
+    merged_into_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
     step_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
+
+
+class ClusterContent(SectorRow, Base):
+    """A content that is mapped to a cluster, counted there by a trigger. Its id is the content's."""
+
+    __tablename__ = "cluster_content"
+    __table_args__ = (
+        tenancy.within_sector("cluster", "cluster_id"),
+        sa.Index("cluster_content_cluster_idx", "account_id", "cluster_id"),
+    )
+
+    cluster_id: Mapped[UUID] = mapped_column(sa.Uuid, nullable=False)
+
+
+class Reclustering(SectorRow, Editable, Base):
+    """What clustering a sector again would change; its moves are rows of their own. It takes effect when applied."""
+
+    __tablename__ = "reclustering"
+    __table_args__ = (
+        sa.UniqueConstraint("account_id", "site_id", "id", name="reclustering_site_key"),
+        columns.one_of("status", *ReclusteringStatus),
+    )
+
+    status: Mapped[str] = mapped_column(sa.Text, nullable=False, server_default="proposed")
+    granularity: Mapped[float] = mapped_column(sa.Double, nullable=False)
+    keyword_count: Mapped[int] = columns.whole()
+    cluster_count: Mapped[int] = columns.whole()
+    moved_count: Mapped[int] = columns.whole()
+    joined_count: Mapped[int] = columns.whole()
+    created_count: Mapped[int] = columns.whole()
+    split_count: Mapped[int] = columns.whole()
+    merged_count: Mapped[int] = columns.whole()
+    emptied_count: Mapped[int] = columns.whole()
+    skipped_count: Mapped[int] = columns.whole()
+    changes: Mapped[list[Any]] = mapped_column(JSONB, nullable=False, server_default=sa.text("'[]'::jsonb"))
+    homes: Mapped[dict[str, Any]] = columns.json_object()  # emptied cluster -> the one that has most of it
+    names: Mapped[dict[str, Any]] = columns.json_object()  # cluster -> the name that fits it now
+    applied_by: Mapped[str] = columns.text()
+    apply_time: Mapped[datetime | None] = columns.instant_or_none()
+    step_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
+
+
+class ReclusteringMove(SiteRow, Base):
+    """A keyword that a reclustering puts elsewhere; `from_cluster_id` is NULL for one that had no cluster."""
+
+    __tablename__ = "reclustering_move"
+    __table_args__ = (
+        tenancy.within_site("reclustering", "reclustering_id"),
+        sa.Index("reclustering_move_reclustering_idx", "account_id", "reclustering_id", "id"),
+    )
+
+    reclustering_id: Mapped[UUID] = mapped_column(sa.Uuid, nullable=False)
+    keyword_id: Mapped[UUID] = mapped_column(sa.Uuid, nullable=False)
+    keyword: Mapped[str] = columns.text(default=None)
+    from_cluster_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
+    from_name: Mapped[str] = columns.text()
+    to_cluster_id: Mapped[UUID] = mapped_column(sa.Uuid, nullable=False)
+    to_name: Mapped[str] = columns.text(default=None)
 
 
 class ContentIdea(SectorRow, Editable, SoftDeleted, Base):

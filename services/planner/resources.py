@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import sqlalchemy as sa
+from google.protobuf.message import Message
 from igny8.planner.v1 import planner_pb2
 
 from chassis.database import Transaction
@@ -16,6 +17,7 @@ from services.planner import models
 from services.planner.domain import country_problem
 from services.planner.ideas import TITLE_CHARS_MAX, WORDS_MAX
 
+M = TypeVar("M", bound=Message)
 _NAME_CHARS_MAX = 120
 _TEXT_CHARS_MAX = 4_000
 _ATTRIBUTES_CHARS_MAX = 20_000
@@ -78,7 +80,8 @@ CLUSTER = Resource(
     plural="clusters",
     filters=(
         *("sector_id", "status", "disabled", "name", "volume", "difficulty"),
-        *("keyword_count", "idea_count", "content_count"),
+        *("keyword_count", "idea_count", "content_count", "name_given"),
+        *("informational_count", "navigational_count", "commercial_count", "transactional_count"),
     ),
     orders=("volume", "difficulty", "keyword_count", "idea_count", "content_count", "name", "update_time"),
     search=("name", "description"),
@@ -117,6 +120,21 @@ CONTENT_IDEA = Resource(
     },
     computed={"keywords": models.idea_keywords()},
 )
+RECLUSTERING = Resource(
+    message=planner_pb2.Reclustering,
+    table=models.Reclustering,
+    plural="reclusterings",
+    filters=("sector_id", "status"),
+    orders=("update_time",),
+)
+RECLUSTERING_MOVE = Resource(
+    message=planner_pb2.ReclusteringMove,
+    table=models.ReclusteringMove,
+    plural="reclustering_moves",
+    filters=("reclustering_id", "keyword_id", "keyword", "from_cluster_id", "to_cluster_id", "from_name", "to_name"),
+    orders=("keyword", "from_name", "to_name"),
+    search=("keyword",),
+)
 KEYWORD_IMPORT = Resource(
     message=planner_pb2.KeywordImport,
     table=models.KeywordImport,
@@ -142,17 +160,30 @@ def bulk_changes(given: planner_pb2.Keyword, paths: Sequence[str]) -> dict[str, 
         InvalidArgument: a field cannot be changed, not to this, or not of many at once.
     """
     if "cluster_id" in paths or given.cluster_id:
-        raise InvalidArgument.field("keyword.cluster_id", "cannot be changed of many at once; change each keyword's")
+        raise InvalidArgument.field("keyword.cluster_id", "cannot be changed of many at once; move them to the cluster")
     return KEYWORD.changes(given, paths)
+
+
+def cluster(transaction: Transaction, cluster_id: UUID) -> planner_pb2.Cluster:
+    """Return a cluster that this transaction has written."""
+    return _written(transaction, CLUSTER, planner_pb2.Cluster, cluster_id)
+
+
+def reclustering(transaction: Transaction, reclustering_id: UUID) -> planner_pb2.Reclustering:
+    """Return a reclustering that this transaction has written."""
+    return _written(transaction, RECLUSTERING, planner_pb2.Reclustering, reclustering_id)
 
 
 def content_idea(transaction: Transaction, idea_id: UUID) -> planner_pb2.ContentIdea:
     """Return an idea that this transaction has written."""
-    selected = sa.select(*CONTENT_IDEA.columns.values()).where(CONTENT_IDEA.table.c.id == idea_id)
-    return to_message(planner_pb2.ContentIdea, transaction.execute(selected).mappings().one())
+    return _written(transaction, CONTENT_IDEA, planner_pb2.ContentIdea, idea_id)
 
 
 def keyword(transaction: Transaction, keyword_id: UUID) -> planner_pb2.Keyword:
     """Return a keyword that this transaction has written."""
-    selected = sa.select(*KEYWORD.columns.values()).where(KEYWORD.table.c.id == keyword_id)
-    return to_message(planner_pb2.Keyword, transaction.execute(selected).mappings().one())
+    return _written(transaction, KEYWORD, planner_pb2.Keyword, keyword_id)
+
+
+def _written(transaction: Transaction, resource: Resource, message: type[M], row_id: UUID) -> M:
+    selected = sa.select(*resource.columns.values()).where(resource.table.c.id == row_id)
+    return to_message(message, transaction.execute(selected).mappings().one())

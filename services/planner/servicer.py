@@ -17,12 +17,14 @@ from services.planner.resources import (
     IMPORT_SKIPPED_LINE,
     KEYWORD,
     KEYWORD_IMPORT,
+    RECLUSTERING,
+    RECLUSTERING_MOVE,
     SEED_KEYWORD,
 )
-from services.planner.usecases import bulk, keywords, overlap
+from services.planner.usecases import arranging, bulk, keywords, overlap, reclustering
 from services.planner.usecases.imports import ImportKeywords
 
-_update_keyword = KEYWORD.update(planner_pb2.Keyword)
+_update_keyword = KEYWORD.update(planner_pb2.Keyword, then=keywords.placed)
 
 
 class PlannerServicer(planner_service_pb2_grpc.PlannerServiceServicer):
@@ -38,7 +40,10 @@ class PlannerServicer(planner_service_pb2_grpc.PlannerServiceServicer):
     DeleteKeyword = KEYWORD.delete(planner_pb2.Keyword)
     GetCluster = CLUSTER.get(planner_pb2.Cluster)
     ListClusters = CLUSTER.list(planner_service_pb2.ListClustersResponse)
-    UpdateCluster = CLUSTER.update(planner_pb2.Cluster)
+    UpdateCluster = CLUSTER.update(planner_pb2.Cluster, then=arranging.name_given)
+    GetReclustering = RECLUSTERING.get(planner_pb2.Reclustering)
+    ListReclusterings = RECLUSTERING.list(planner_service_pb2.ListReclusteringsResponse)
+    ListReclusteringMoves = RECLUSTERING_MOVE.list(planner_service_pb2.ListReclusteringMovesResponse)
     GetContentIdea = CONTENT_IDEA.get(planner_pb2.ContentIdea)
     ListContentIdeas = CONTENT_IDEA.list(planner_service_pb2.ListContentIdeasResponse)
     UpdateContentIdea = CONTENT_IDEA.update(planner_pb2.ContentIdea, then=overlap.idea_changed)
@@ -65,7 +70,7 @@ class PlannerServicer(planner_service_pb2_grpc.PlannerServiceServicer):
         if request.keyword.site_id not in {"", request.site_id}:
             raise InvalidArgument.field("keyword.site_id", "must be the request's site_id, or empty")
         resources.KEYWORD.check(request.keyword, resources.KEYWORD.rules)  # as a changed one is
-        new = translate.new_keyword(request.keyword)
+        new = translate.new_keyword(request.keyword, by=call.passport().actor)
 
         def create(transaction: Transaction) -> planner_pb2.Keyword:
             return resources.keyword(transaction, keywords.create_keyword(transaction, new))
@@ -114,6 +119,46 @@ class PlannerServicer(planner_service_pb2_grpc.PlannerServiceServicer):
         """Bring many deleted keywords back."""
         chosen = translate.chosen(request, KEYWORD.found_by(request, deleted=True))
         return translate.undeleted(bulk.undelete_keywords(self.database, call.tenant(), chosen))
+
+    def MergeClusters(
+        self, request: planner_service_pb2.MergeClustersRequest, context: grpc.ServicerContext
+    ) -> planner_pb2.Cluster:
+        """Put all that some clusters have into another one."""
+        cluster_id = require_id("cluster_id", request.cluster_id)
+        merged = [require_id("merged_cluster_ids", text) for text in request.merged_cluster_ids]
+        with self.database.transaction(call.tenant()) as transaction:
+            arranging.merge(transaction, cluster_id, merged, by=call.passport().actor, etag=request.etag)
+            return resources.cluster(transaction, cluster_id)
+
+    def SplitCluster(
+        self, request: planner_service_pb2.SplitClusterRequest, context: grpc.ServicerContext
+    ) -> planner_pb2.Cluster:
+        """Make a cluster of some of a cluster's keywords."""
+        cluster_id, by = require_id("cluster_id", request.cluster_id), call.passport().actor
+        ids = [require_id("keyword_ids", text) for text in request.keyword_ids]
+        with self.database.transaction(call.tenant()) as transaction:
+            made = arranging.split(transaction, cluster_id, ids, request.name, by=by, etag=request.etag)
+            return resources.cluster(transaction, made)
+
+    def MoveKeywords(
+        self, request: planner_service_pb2.MoveKeywordsRequest, context: grpc.ServicerContext
+    ) -> planner_service_pb2.MoveKeywordsResponse:
+        """Put keywords into a cluster."""
+        cluster_id = require_id("cluster_id", request.cluster_id)
+        ids = [require_id("keyword_ids", text) for text in request.keyword_ids]
+        with self.database.transaction(call.tenant()) as transaction:
+            missing = arranging.move(transaction, cluster_id, ids, by=call.passport().actor)
+        moved = len(set(ids)) - len(missing)
+        return planner_service_pb2.MoveKeywordsResponse(moved_count=moved, missing_keyword_ids=map(str, missing))
+
+    def ApplyReclustering(
+        self, request: planner_service_pb2.ApplyReclusteringRequest, context: grpc.ServicerContext
+    ) -> planner_pb2.Reclustering:
+        """Carry out what clustering a sector again has proposed."""
+        reclustering_id, by = require_id("reclustering_id", request.reclustering_id), call.passport().actor
+        with self.database.transaction(call.tenant()) as transaction:
+            reclustering.apply(transaction, reclustering_id, by=by, etag=request.etag)
+            return resources.reclustering(transaction, reclustering_id)
 
     def OverruleOverlap(
         self, request: planner_service_pb2.OverruleOverlapRequest, context: grpc.ServicerContext

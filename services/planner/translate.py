@@ -56,10 +56,10 @@ def verdict(value: int) -> str | None:
     return enum_text(_VERDICT, value)
 
 
-def new_keyword(given: planner_pb2.Keyword) -> NewKeyword:
-    """Return the keyword to add; what is not stated in it is unknown.
+def new_keyword(given: planner_pb2.Keyword, *, by: str) -> NewKeyword:
+    """Return the keyword to add; what is not stated in it is unknown. `by`: who adds it, and chose its cluster.
 
     Raises:
         InvalidArgument: a field cannot be stored.
     """
-    return NewKeyword(**from_message(given, _FIELDS))
+    return NewKeyword(**from_message(given, _FIELDS), placed_by=by if given.cluster_id else "")

@@ -10,6 +10,7 @@ from services.orchestrator.domain.estimates import Past
 _USUAL: Mapping[str, tuple[float, int]] = {
     "import_keywords": (3.0, 1),
     "cluster_keywords": (3.0, 1),
+    "recluster_keywords": (3.0, 1),
     "generate_ideas": (20.0, 32),
     "create_tasks": (0.1, 8),
     "generate_content": (45.0, 32),

@@ -4,7 +4,7 @@ Pure. Nothing is stored here: the caller shows it, and carries it out when someb
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from services.planner.clustering.interface import ClusterProposal
@@ -32,13 +32,17 @@ class Changes:
     gone: Mapping[str, int | None]
 
 
-def compare(old: Mapping[str, str], proposals: Sequence[ClusterProposal]) -> Changes:
+def compare(
+    old: Mapping[str, str], proposals: Sequence[ClusterProposal], fixed: Collection[str] = frozenset()
+) -> Changes:
     """Map old clusters to proposals by how many keywords they share, each to at most one and the largest share first.
 
     Args:
         old: keyword id -> cluster id; keywords that no proposal has count for the size of their cluster alone.
         proposals: of clustering all keywords again.
+        fixed: ids of keywords that stay in their clusters whatever the proposals say, and keep these in being.
     """
+    kept = {old[keyword_id] for keyword_id in fixed}
     place = {each: index for index, proposal in enumerate(proposals) for each in proposal.keyword_ids}
     shared: Counter[tuple[str, int]] = Counter(
         (cluster_id, place[keyword_id]) for keyword_id, cluster_id in old.items() if keyword_id in place
@@ -51,11 +55,14 @@ def compare(old: Mapping[str, str], proposals: Sequence[ClusterProposal]) -> Cha
             continued[cluster_id] = index
             cluster_ids[index] = cluster_id
     sizes = Counter(old.values())
+    staying = Counter(
+        (old[each], place[each]) for each in fixed if each in place and continued.get(old[each]) != place[each]
+    )
     parts, sources = defaultdict(list), defaultdict(list)
     homes: dict[str, int] = {}
     for (cluster_id, index), count in by_size:
         homes.setdefault(cluster_id, index)
-        if count >= PART_MINIMUM * sizes[cluster_id]:
+        if count - staying[cluster_id, index] >= PART_MINIMUM * sizes[cluster_id]:
             parts[cluster_id].append(index)
             sources[index].append(cluster_id)
     return Changes(
@@ -63,9 +70,9 @@ def compare(old: Mapping[str, str], proposals: Sequence[ClusterProposal]) -> Cha
         moved={
             keyword_id: (cluster_id, place[keyword_id])
             for keyword_id, cluster_id in old.items()
-            if keyword_id in place and continued.get(cluster_id) != place[keyword_id]
+            if keyword_id in place and keyword_id not in fixed and continued.get(cluster_id) != place[keyword_id]
         },
         split={cluster_id: indexes for cluster_id, indexes in parts.items() if len(indexes) > 1},
         merged={index: ids for index, ids in sources.items() if len(ids) > 1},
-        gone={each: homes.get(each) for each in sorted(sizes) if each not in continued},
+        gone={each: homes.get(each) for each in sorted(sizes) if each not in continued and each not in kept},
     )

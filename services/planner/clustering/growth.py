@@ -1,33 +1,28 @@
 """New keywords beside old clusters: most join one, the rest are clustered alone, and no old keyword moves. Pure."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 
-from services.planner.clustering.interface import Clusterer, ClusterProposal, KeywordToCluster
+from services.planner.clustering.interface import ClusterProposal, Growth, KeywordToCluster
 from services.planner.domain import normalise
 
 JOIN_MINIMUM = 0.35
 """A new keyword joins a cluster when the nearest old keyword is so much like it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Growth:
-    """Where new keywords go: joined: keyword id -> id of an old cluster. proposals: of those that join none."""
-
-    joined: Mapping[str, str]
-    proposals: Sequence[ClusterProposal]
-
-
 def grow(
-    old: Sequence[tuple[str, str]], new: Sequence[KeywordToCluster], clusterer: Clusterer, *, pool_minimum: int = 1
+    old: Sequence[tuple[str, str]],
+    new: Sequence[KeywordToCluster],
+    cluster: Callable[[Sequence[KeywordToCluster]], list[ClusterProposal]],
+    *,
+    pool_minimum: int = 1,
 ) -> Growth:
     """Give each new keyword the cluster that its nearest old ones vote for, weighed by their similarity.
 
     Args:
         old: (text, cluster id) of every keyword that has a cluster.
         new: keywords that have none; one whose text is an old one joins its cluster.
-        clusterer: for those that join none.
+        cluster: groups those that join none.
         pool_minimum: fewer that join none are left out, and wait.
     """
     clusters_of = defaultdict(set)
@@ -38,7 +33,7 @@ def grow(
     homes = cluster_of | (_votes(cluster_of, texts) if cluster_of and texts else {})
     joined = {keyword.id: homes[text] for keyword in new if (text := normalise(keyword.text)) in homes}
     pool = [keyword for keyword in new if keyword.id not in joined]
-    return Growth(joined, clusterer.cluster(pool) if len(pool) >= pool_minimum else [])
+    return Growth(joined, cluster(pool) if len(pool) >= pool_minimum else [])
 
 
 def _votes(cluster_of: Mapping[str, str], texts: Sequence[str]) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """What a clustering method takes and gives, whichever method it is."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -44,6 +44,18 @@ class ClusterProposal:
     primary_keyword_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """Where new keywords go: joined: keyword id -> id of an old cluster. proposals: of those that join none."""
+
+    joined: Mapping[str, str]
+    proposals: Sequence[ClusterProposal]
+
+
+AS_THE_DATA_SAYS = 1.0
+"""The granularity that a method finds by itself: more makes more and smaller clusters, less fewer and larger ones."""
+
+
 class Clusterer(Protocol):
     """A clustering method.
 
@@ -51,6 +63,19 @@ class Clusterer(Protocol):
     few keywords are worth clustering is not the method's to say: see `domain.require_enough_keywords`.
     """
 
-    def cluster(self, keywords: Sequence[KeywordToCluster]) -> list[ClusterProposal]:
+    def cluster(
+        self, keywords: Sequence[KeywordToCluster], granularity: float = AS_THE_DATA_SAYS
+    ) -> list[ClusterProposal]:
         """Group `keywords`; the proposals come with the most searched first."""
+        ...
+
+    def grow(
+        self,
+        old: Sequence[tuple[str, str]],
+        new: Sequence[KeywordToCluster],
+        granularity: float = AS_THE_DATA_SAYS,
+        *,
+        pool_minimum: int = 1,
+    ) -> Growth:
+        """Place new keywords beside old clusters, of which none changes; see `growth.grow`."""
         ...

@@ -9,8 +9,18 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from services.planner.clustering.interface import ClusterProposal, KeywordToCluster, Level, Progress, silent
+from services.planner.clustering.growth import grow
+from services.planner.clustering.interface import (
+    AS_THE_DATA_SAYS,
+    ClusterProposal,
+    Growth,
+    KeywordToCluster,
+    Level,
+    Progress,
+    silent,
+)
 from services.planner.clustering.naming import NamedText, name_clusters
 from services.planner.domain import normalise
 
@@ -23,15 +33,26 @@ class SemanticClusterer:
 
     Args:
         level: whether a cluster is a topic or a page.
-        granularity: 1 is as fine as the data says; more makes more and smaller clusters, less fewer and larger ones.
         progress: is told how far it is.
     """
 
     level: Level = Level.TOPIC
-    granularity: float = 1.0
     progress: Progress = silent
 
-    def cluster(self, keywords: Sequence[KeywordToCluster]) -> list[ClusterProposal]:
+    def grow(
+        self,
+        old: Sequence[tuple[str, str]],
+        new: Sequence[KeywordToCluster],
+        granularity: float = AS_THE_DATA_SAYS,
+        *,
+        pool_minimum: int = 1,
+    ) -> Growth:
+        """Place new keywords beside old clusters, see `growth.grow`."""
+        return grow(old, new, partial(self.cluster, granularity=granularity), pool_minimum=pool_minimum)
+
+    def cluster(
+        self, keywords: Sequence[KeywordToCluster], granularity: float = AS_THE_DATA_SAYS
+    ) -> list[ClusterProposal]:
         """Group `keywords`, see `interface.Clusterer`; none gives none."""
         same = defaultdict(list)
         for keyword in keywords:
@@ -45,7 +66,7 @@ class SemanticClusterer:
         from services.planner.clustering.communities import group, members  # noqa: PLC0415 - see above
         from services.planner.clustering.nearness import Nearest  # noqa: PLC0415 - see above
 
-        grouped = group(texts, self.level, self.granularity, self.progress)
+        grouped = group(texts, self.level, granularity, self.progress)
         clusters = [
             sorted(((text, keyword) for text in map(texts.__getitem__, indexes) for keyword in same[text]), key=_rank)
             for indexes in members(grouped.labels)

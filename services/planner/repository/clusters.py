@@ -1,6 +1,6 @@
 """Clusters, the keywords that wait for one, and storing what a clustering proposed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -25,6 +25,12 @@ class NewCluster:
     keyword_ids: Sequence[UUID]
 
 
+def hold(transaction: Transaction, sector_id: UUID) -> None:
+    """Keep others from rearranging the sector's clusters until this transaction ends."""
+    lock = sa.text("SELECT pg_advisory_xact_lock(hashtextextended('clusters ' || CAST(:sector AS text), 0))")
+    transaction.execute(lock, {"sector": sector_id})
+
+
 def count_waiting(transaction: Transaction, sector_ids: Sequence[UUID], keyword_ids: Sequence[UUID]) -> dict[UUID, int]:
     """Return, by sector, how many keywords wait for a cluster; of `keyword_ids` only, when there are any."""
     counted = sa.select(KEYWORD.c.sector_id, sa.func.count().label("ready")).where(*_waiting(transaction))
@@ -45,6 +51,41 @@ def waiting(transaction: Transaction, sector_id: UUID, keyword_ids: Sequence[UUI
     return [KeywordToCluster(str(row.id), row.text, row.applying_volume) for row in transaction.all(found)]
 
 
+def labelled(transaction: Transaction, sector_id: UUID) -> list[tuple[str, str]]:
+    """Return (text, cluster id) of a sector's live keywords that have a cluster."""
+    tenant = transaction.tenant
+    found = sa.select(KEYWORD.c.normalised, KEYWORD.c.cluster_id).where(
+        *(KEYWORD.c.account_id == tenant.account_id, KEYWORD.c.site_id == tenant.site_id),
+        *(KEYWORD.c.sector_id == sector_id, KEYWORD.c.cluster_id.is_not(None), KEYWORD.c.delete_time.is_(None)),
+    )
+    return [(row.normalised, str(row.cluster_id)) for row in transaction.all(found)]
+
+
+def live(transaction: Transaction, cluster_ids: Sequence[UUID]) -> set[UUID]:
+    """Return which of these clusters are not deleted."""
+    found = sa.select(CLUSTER.c.id).where(
+        CLUSTER.c.account_id == transaction.tenant.account_id,
+        CLUSTER.c.id == sa.any_(sa.literal(list(cluster_ids), sa.ARRAY(sa.Uuid))),
+        CLUSTER.c.delete_time.is_(None),
+    )
+    return {row.id for row in transaction.all(found)}
+
+
+def successor(transaction: Transaction, cluster_id: UUID) -> UUID:
+    """Return the cluster that has now what a cluster had when it was merged, or the cluster itself."""
+    values = {"account": transaction.tenant.account_id, "cluster": cluster_id}
+    found = transaction.one(_SUCCESSOR, values)
+    return UUID(str(found.id)) if found else cluster_id
+
+
+def map_content(transaction: Transaction, cluster_id: UUID, content_id: UUID) -> None:
+    """Say that a content is mapped to a cluster, or to what that was merged into; the first time counts."""
+    home = successor(transaction, cluster_id)
+    transaction.execute(
+        _MAP_CONTENT, {"account": transaction.tenant.account_id, "cluster": home, "content": content_id}
+    )
+
+
 def still_waiting(transaction: Transaction, sector_id: UUID, keyword_ids: Sequence[UUID]) -> set[UUID]:
     """Return which of these keywords still wait for a cluster, and keep them so until this transaction ends."""
     found = sa.text(
@@ -57,26 +98,38 @@ def still_waiting(transaction: Transaction, sector_id: UUID, keyword_ids: Sequen
     return {row.id for row in transaction.all(found, scope | {"ids": list(keyword_ids)})}
 
 
-def store(transaction: Transaction, sector_id: UUID, step_id: UUID, clusters: Sequence[NewCluster]) -> list[UUID]:
+def store(
+    transaction: Transaction, sector_id: UUID, step_id: UUID | None, clusters: Sequence[NewCluster]
+) -> list[UUID]:
     """Store clusters under names that are free in the sector, and map their keywords; return their ids in order."""
     ids = _insert(transaction, sector_id, step_id, clusters)
-    mapped = [
-        (keyword_id, cluster_id)
-        for cluster_id, cluster in zip(ids, clusters, strict=True)
-        for keyword_id in cluster.keyword_ids
-    ]
-    transaction.execute(
-        _MAP,
+    join(
+        transaction,
         {
-            "account": transaction.tenant.account_id,
-            "keywords": [keyword_id for keyword_id, _ in mapped],
-            "clusters": [cluster_id for _, cluster_id in mapped],
+            keyword_id: cluster_id
+            for cluster_id, cluster in zip(ids, clusters, strict=True)
+            for keyword_id in cluster.keyword_ids
         },
     )
     return ids
 
 
-def _insert(transaction: Transaction, sector_id: UUID, step_id: UUID, clusters: Sequence[NewCluster]) -> list[UUID]:
+def store_empty(transaction: Transaction, sector_id: UUID, step_id: UUID | None, ids: Sequence[UUID]) -> None:
+    """Store clusters without keywords that are called after their ids until they get names."""
+    rows = [{"id": cluster_id, "name": str(cluster_id), "primary": None} for cluster_id in ids]
+    if rows:
+        _insert_rows(transaction, sector_id, step_id, rows)
+
+
+def join(transaction: Transaction, homes: Mapping[UUID, UUID]) -> None:
+    """Put keywords, which the caller has locked, into clusters: keyword id -> cluster id."""
+    values = {"keywords": list(homes), "clusters": list(homes.values())}
+    transaction.execute(_MAP, {"account": transaction.tenant.account_id} | values)
+
+
+def _insert(
+    transaction: Transaction, sector_id: UUID, step_id: UUID | None, clusters: Sequence[NewCluster]
+) -> list[UUID]:
     ids = [new_id() for _ in clusters]
     left = dict(zip(ids, clusters, strict=True))
     for _ in range(_NAMING_TRIES):
@@ -93,7 +146,9 @@ def _insert(transaction: Transaction, sector_id: UUID, step_id: UUID, clusters: 
     raise RuntimeError(f"No free names were found for {len(left)} clusters; the step can be tried again.")
 
 
-def _insert_rows(transaction: Transaction, sector_id: UUID, step_id: UUID, rows: list[dict[str, Any]]) -> list[UUID]:
+def _insert_rows(
+    transaction: Transaction, sector_id: UUID, step_id: UUID | None, rows: list[dict[str, Any]]
+) -> list[UUID]:
     tenant = transaction.tenant
     parameters = {
         "account": tenant.account_id,
@@ -105,6 +160,11 @@ def _insert_rows(transaction: Transaction, sector_id: UUID, step_id: UUID, rows:
         "primaries": [row["primary"] for row in rows],
     }
     return [row.id for row in transaction.all(_INSERT, parameters)]
+
+
+def is_taken(transaction: Transaction, sector_id: UUID, name: str) -> bool:
+    """Whether a live cluster of the sector has this name, in any case of letters."""
+    return name.lower() in _taken_names(transaction, sector_id)
 
 
 def _taken_names(transaction: Transaction, sector_id: UUID) -> set[str]:
@@ -130,10 +190,22 @@ def _waiting(transaction: Transaction) -> list[sa.ColumnElement[bool]]:
 
 _INSERT = sa.text(
     "INSERT INTO cluster (account_id, site_id, sector_id, step_id, id, name, primary_keyword_id)"
-    " SELECT :account, :site, :sector, :step, id, name, primary_keyword_id"
+    " SELECT :account, :site, :sector, CAST(:step AS uuid), id, name, primary_keyword_id"
     " FROM unnest(CAST(:ids AS uuid[]), CAST(:names AS text[]), CAST(:primaries AS uuid[]))"
     " AS new (id, name, primary_keyword_id)"
     " ON CONFLICT (account_id, site_id, sector_id, lower(name)) WHERE delete_time IS NULL DO NOTHING RETURNING id"
+)
+_SUCCESSOR = sa.text(
+    "WITH RECURSIVE merged (id, merged_into_id, depth) AS (SELECT id, merged_into_id, 0 FROM cluster"
+    " WHERE account_id = :account AND id = :cluster"
+    " UNION ALL SELECT c.id, c.merged_into_id, m.depth + 1 FROM merged m"
+    " JOIN cluster c ON c.account_id = :account AND c.id = m.merged_into_id)"
+    " SELECT id FROM merged ORDER BY depth DESC LIMIT 1"
+)
+_MAP_CONTENT = sa.text(
+    "INSERT INTO cluster_content (account_id, site_id, sector_id, id, cluster_id)"
+    " SELECT account_id, site_id, sector_id, :content, id FROM cluster WHERE account_id = :account AND id = :cluster"
+    " ON CONFLICT (account_id, id) DO NOTHING"
 )
 _MAP = sa.text(
     "UPDATE keyword SET cluster_id = new.cluster_id, update_time = now(), revision = revision + 1"

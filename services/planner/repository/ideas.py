@@ -11,9 +11,11 @@ from sqlalchemy import Row
 from chassis.database import Transaction
 from chassis.ids import new_id
 from chassis.work import Provenance
+from services.planner.domain import MINIMUM_KEYWORDS
 from services.planner.ideas import Idea
 from services.planner.models import Cluster, ContentIdea, ContentIdeaKeyword, Keyword, applying, applying_intent, table
 from services.planner.overlap import Overlap
+from services.planner.repository.clusters import successor
 from services.planner.repository.overlap import columns
 
 CLUSTER, KEYWORD, IDEA = table(Cluster), table(Keyword), table(ContentIdea)
@@ -45,11 +47,13 @@ def waiting_clusters(
 ) -> tuple[Sequence[Row[Any]], int, int]:
     """Return (clusters that wait for ideas, the most searched first; how many wait; how many live ones there are).
 
-    A cluster that has its ideas waits again when a person names it in `cluster_ids`.
+    A cluster that has its ideas waits again when it has got MINIMUM_KEYWORDS more keywords since, or when a person
+    names it in `cluster_ids`.
     """
     live = [*_here(transaction, CLUSTER), CLUSTER.c.delete_time.is_(None)]
     ready = [*live, CLUSTER.c.disabled.is_(False), CLUSTER.c.keyword_count > 0]
-    ready.append(CLUSTER.c.id.in_(cluster_ids) if cluster_ids else CLUSTER.c.status == "new")
+    grown = CLUSTER.c.keyword_count >= CLUSTER.c.planned_count + MINIMUM_KEYWORDS
+    ready.append(CLUSTER.c.id.in_(cluster_ids) if cluster_ids else sa.or_(CLUSTER.c.status == "new", grown))
     page = sa.select(CLUSTER.c.id, CLUSTER.c.name).where(*ready).order_by(CLUSTER.c.volume.desc(), CLUSTER.c.id)
     total = transaction.execute(sa.select(sa.func.count()).select_from(CLUSTER).where(*ready)).scalar_one()
     alive = transaction.execute(sa.select(sa.func.count()).select_from(CLUSTER).where(*live)).scalar_one()
@@ -57,9 +61,14 @@ def waiting_clusters(
 
 
 def cluster(transaction: Transaction, cluster_id: UUID, *, lock: bool = False) -> Row[Any] | None:
-    """Return a live cluster, or None; with `lock` it stays as it is until this transaction ends."""
+    """Return a live cluster, that which has got what it had when it was merged, or None.
+
+    With `lock` it stays as it is until this transaction ends.
+    """
     found = sa.select(CLUSTER).where(
-        *_here(transaction, CLUSTER), CLUSTER.c.id == cluster_id, CLUSTER.c.delete_time.is_(None)
+        *_here(transaction, CLUSTER),
+        CLUSTER.c.id == successor(transaction, cluster_id),
+        CLUSTER.c.delete_time.is_(None),
     )
     return transaction.one(found.with_for_update(key_share=True) if lock else found)
 
@@ -143,8 +152,13 @@ def store(
         for position, text in enumerate(idea.keywords)
     ]
     transaction.execute(sa.insert(table(ContentIdeaKeyword)), links)
+    planned = CLUSTER.c.keyword_count
     mapped = sa.update(CLUSTER).where(CLUSTER.c.account_id == of_cluster.account_id, CLUSTER.c.id == of_cluster.id)
-    transaction.execute(mapped.values(status="mapped", update_time=sa.func.now(), revision=CLUSTER.c.revision + 1))
+    transaction.execute(
+        mapped.values(
+            status="mapped", planned_count=planned, update_time=sa.func.now(), revision=CLUSTER.c.revision + 1
+        )
+    )
     return ids
 
 
@@ -164,15 +178,6 @@ def finish(transaction: Transaction, idea_id: UUID, content_id: UUID, *, url: st
         sa.update(IDEA)
         .where(IDEA.c.account_id == transaction.tenant.account_id, IDEA.c.id == idea_id)
         .values(_changed() | {"status": "completed", "content_id": content_id} | found)
-    )
-
-
-def count_content(transaction: Transaction, cluster_id: UUID) -> None:
-    """Say that one more content is mapped to a cluster."""
-    transaction.execute(
-        sa.update(CLUSTER)
-        .where(CLUSTER.c.account_id == transaction.tenant.account_id, CLUSTER.c.id == cluster_id)
-        .values(content_count=CLUSTER.c.content_count + 1)
     )
 
 

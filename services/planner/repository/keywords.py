@@ -22,7 +22,7 @@ class NewKeyword:
     """A keyword to add.
 
     volume: searches a month. difficulty: 0 to 100. intent: as given; derived_intent: as the rules say. country: ISO
-    3166-1 alpha-2 or empty.
+    3166-1 alpha-2 or empty. placed_by: who chose its cluster.
     """
 
     sector_id: UUID
@@ -34,6 +34,7 @@ class NewKeyword:
     country: str = ""
     impressions: int | None = None
     cluster_id: UUID | None = None
+    placed_by: str = ""
     disabled: bool = False
     attributes: dict[str, Any] = field(default_factory=dict)
 
@@ -67,6 +68,7 @@ def insert(transaction: Transaction, sector: SectorClaim, new: NewKeyword) -> UU
         "derived_intent": new.derived_intent,
         "impressions": new.impressions,
         "cluster_id": new.cluster_id,
+        "placed_by": new.placed_by,
         "disabled": new.disabled,
         "attributes": new.attributes,
     }
@@ -84,6 +86,12 @@ def restore(transaction: Transaction, keyword_id: UUID) -> None:
     """Bring a deleted keyword back. Raises IntegrityError when its text has been taken since."""
     stamps = {"delete_time": None, "update_time": sa.func.now(), "revision": KEYWORD.c.revision + 1}
     transaction.execute(sa.update(KEYWORD).where(KEYWORD.c.id == keyword_id).values(stamps))
+
+
+def place(transaction: Transaction, keyword_id: UUID, by: str) -> None:
+    """Say who chose the cluster that a keyword has."""
+    mine = (KEYWORD.c.account_id == transaction.tenant.account_id, KEYWORD.c.id == keyword_id)
+    transaction.execute(sa.update(KEYWORD).where(*mine).values(placed_by=by))
 
 
 def _library_seed(transaction: Transaction, sector: SectorClaim, text: str) -> UUID | None:

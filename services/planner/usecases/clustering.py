@@ -1,21 +1,23 @@
-"""The function `cluster_keywords`: a sector's keywords that have no cluster are put into clusters."""
+"""The function `cluster_keywords`: keywords of a sector that have no cluster join one, or are clustered by themselves.
 
-from collections.abc import Mapping, Sequence
+No keyword that has a cluster moves: that is what `recluster_keywords` is for.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
 from chassis.database import Database, Transaction
-from chassis.errors import NotFound
-from chassis.passport import SectorClaim
 from chassis.tenancy import Tenant
-from chassis.work import Answer, Applied, Item, Made, Selection, WithoutModel, Work, applied, apply_once
-from services.planner import domain
-from services.planner.clustering import Clusterer, ClusterProposal, Interrupted, KeywordToCluster
+from chassis.work import Answer, Applied, Made, Selection, WithoutModel, Work, applied, apply_once
+from services.planner.clustering import Clusterer, Growth, Interrupted, KeywordToCluster
 from services.planner.domain import MINIMUM_KEYWORDS
-from services.planner.errors import ClusteringInterrupted, TooFewKeywords
+from services.planner.errors import ClusteringInterrupted
 from services.planner.repository import clusters
 from services.planner.repository.clusters import NewCluster
 from services.planner.usecases import options as read
+from services.planner.usecases import sectors
 
 NAME = "cluster_keywords"
 KEYWORD_IDS = "keyword_ids"
@@ -36,17 +38,13 @@ class ClusterKeywords(WithoutModel):
 
     def select(self, tenant: Tenant, subject_ids: Sequence[UUID], limit: int, options: Mapping[str, Any]) -> Selection:
         """Return the sectors that have enough keywords; quantities are keywords."""
-        sectors = [s for s in _sectors(tenant) if not subject_ids or s.id in subject_ids]
+        chosen = sectors.named(tenant, subject_ids)
+        read.granularity(options)
         with self._database.transaction(tenant) as transaction:
             counts = clusters.count_waiting(
-                transaction, [sector.id for sector in sectors], read.ids(options, KEYWORD_IDS)
+                transaction, [sector.id for sector in chosen], read.ids(options, KEYWORD_IDS)
             )
-        items = [
-            Item(sector.id, "sector", sector.name, counts[sector.id], counts[sector.id])
-            for sector in sectors
-            if counts.get(sector.id, 0) >= MINIMUM_KEYWORDS
-        ]
-        return Selection(items[:limit], len(items), "" if items else _skip_reason(sectors, counts))
+        return sectors.with_enough(chosen, counts, limit)
 
     def apply(self, work: Work, answer: Answer | None) -> Applied:  # noqa: ARG002 - it needs no model
         """Cluster the sector's keywords, once a step; the quantity is how many keywords got a cluster.
@@ -56,65 +54,58 @@ class ClusterKeywords(WithoutModel):
             TooFewKeywords: fewer than five are left; nothing was stored.
             ClusteringInterrupted: its process ended; nothing was stored.
         """
-        sector = work.tenant.sector(work.subject_id)
-        if sector is None:
-            raise NotFound.row("sector", work.subject_id)
+        sector = sectors.of(work)
         with self._database.transaction(work.tenant) as transaction:
             keywords = clusters.waiting(transaction, sector.id, read.ids(work.options, KEYWORD_IDS))
+            old = clusters.labelled(transaction, sector.id)
             done = applied(transaction, work)  # looked at last: too few may be waiting because this step was applied
             if done is not None:
                 return done
-        _require_enough(keywords, sector)
-        try:
-            proposals = self._clusterer.cluster(keywords)  # outside of a transaction: it may take a minute
-        except Interrupted as error:
-            raise ClusteringInterrupted(f"{error} The step can be tried again.", retry_after_s=5.0) from error
+        sectors.require_enough(keywords, sector)
+        granularity = read.granularity(work.options)
+        with interruptible():  # outside of a transaction: it may take a minute
+            growth = self._clusterer.grow(old, keywords, granularity, pool_minimum=MINIMUM_KEYWORDS)
         with self._database.transaction(work.tenant) as transaction:
-            return apply_once(
-                transaction, NAME, work, lambda: _store(transaction, work, sector.id, keywords, proposals)
-            )
+            return apply_once(transaction, NAME, work, lambda: _store(transaction, work, keywords, growth))
 
 
-def _store(
-    transaction: Transaction,
-    work: Work,
-    sector_id: UUID,
-    keywords: Sequence[KeywordToCluster],
-    proposals: Sequence[ClusterProposal],
-) -> Applied:
-    texts = {keyword.id: keyword.text for keyword in keywords}
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Say that a step whose clustering was interrupted can be tried again."""
+    try:
+        yield
+    except Interrupted as error:
+        raise ClusteringInterrupted(f"{error} The step can be tried again.", retry_after_s=5.0) from error
+
+
+def _store(transaction: Transaction, work: Work, keywords: Sequence[KeywordToCluster], growth: Growth) -> Applied:
+    sector_id = work.subject_id
+    clusters.hold(transaction, sector_id)
     waiting = clusters.still_waiting(transaction, sector_id, [UUID(keyword.id) for keyword in keywords])
+    there = clusters.live(transaction, [UUID(home) for home in set(growth.joined.values())])
+    joined = {
+        UUID(keyword_id): UUID(home)
+        for keyword_id, home in growth.joined.items()
+        if UUID(keyword_id) in waiting and UUID(home) in there
+    }
+    clusters.join(transaction, joined)
+    texts = {keyword.id: keyword.text for keyword in keywords}
     new = []
-    for proposal in proposals:
+    for proposal in growth.proposals:
         left = [keyword_id for keyword_id in map(UUID, proposal.keyword_ids) if keyword_id in waiting]
         if left:
             # a second cluster of a name is told apart by the keyword its page aims at
             new.append(NewCluster((proposal.name, texts[str(left[0])]), left))
     ids = clusters.store(transaction, sector_id, work.step_id, new) if new else []
-    gone = len(keywords) - len(waiting)
-    notes = [f"{gone:,} keywords were changed meanwhile and left as they are."] if gone else []
-    return Applied(len(waiting), [Made("cluster", str(cluster_id)) for cluster_id in ids], notes)
+    placed = len(joined) + sum(len(cluster.keyword_ids) for cluster in new)
+    notes = _notes(len(joined), gone=len(keywords) - len(waiting), left=len(waiting) - placed)
+    return Applied(placed, [Made("cluster", str(cluster_id)) for cluster_id in ids], notes)
 
 
-def _require_enough(keywords: Sequence[KeywordToCluster], sector: SectorClaim) -> None:
-    try:
-        domain.require_enough_keywords(keywords)
-    except domain.TooFewKeywords as error:
-        raise TooFewKeywords(
-            _too_few(sector, len(keywords)), metadata={"ready": str(len(keywords)), "needed": str(MINIMUM_KEYWORDS)}
-        ) from error
-
-
-def _skip_reason(sectors: Sequence[SectorClaim], counts: Mapping[UUID, int]) -> str:
-    if not sectors:
-        return "The site has none of these sectors; add one, or choose another."
-    return " ".join(_too_few(sector, counts.get(sector.id, 0)) for sector in sectors)
-
-
-def _too_few(sector: SectorClaim, count: int) -> str:
-    verb = "keyword is" if count == 1 else "keywords are"
-    return f"{count} {verb} ready in {sector.name}; clustering needs {MINIMUM_KEYWORDS}."
-
-
-def _sectors(tenant: Tenant) -> Sequence[SectorClaim]:
-    return tenant.site.sectors if tenant.site else ()
+def _notes(joined: int, *, gone: int, left: int) -> list[str]:
+    notes = [f"{joined:,} keywords joined clusters that were there."] if joined else []
+    if gone:
+        notes.append(f"{gone:,} keywords were changed meanwhile and left as they are.")
+    if left:
+        notes.append(f"{left:,} keywords are like no cluster and wait until {MINIMUM_KEYWORDS} of them do.")
+    return notes

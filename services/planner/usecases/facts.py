@@ -7,7 +7,7 @@ from chassis.errors import InvalidArgument
 from chassis.ids import parse_id
 from chassis.outbox import Fact, Handler
 from services.planner.overlap import subject
-from services.planner.repository import ideas, limits, overlap
+from services.planner.repository import clusters, ideas, limits, overlap
 from services.planner.usecases.overlap import compare_again
 
 
@@ -32,8 +32,8 @@ def content_created(transaction: Transaction, fact: Fact) -> None:
         overlap.remember_page(transaction, fact.site_id, content_id, _text(fact, "title"), about)
     if fact.site_id:
         compare_again(transaction, fact.site_id, about)
-    if cluster_id:
-        ideas.count_content(transaction, cluster_id)
+    if content_id and cluster_id:
+        clusters.map_content(transaction, cluster_id, content_id)
 
 
 def content_published(transaction: Transaction, fact: Fact) -> None:

@@ -1,12 +1,14 @@
 """Adding keywords by hand, and bringing deleted ones back."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.exc import IntegrityError
 
+from chassis import call
 from chassis.database import Database, Transaction
 from chassis.errors import AlreadyExists, InvalidArgument, NotFound
 from chassis.passport import SectorClaim
@@ -39,6 +41,12 @@ def create_keyword(transaction: Transaction, new: NewKeyword) -> UUID:
     derived = derive_intent(normalise(clean.text), brand_of(transaction.tenant))
     with cluster_of_the_sector():
         return keywords.insert(transaction, sector, replace(clean, derived_intent=derived))
+
+
+def placed(transaction: Transaction, keyword_id: UUID, values: Mapping[str, Any]) -> None:
+    """Remember who has chosen a keyword's cluster, after he has; one that was taken out of its cluster is free."""
+    if "cluster_id" in values:
+        keywords.place(transaction, keyword_id, call.passport().actor if values["cluster_id"] else "")
 
 
 def undelete_keyword(database: Database, tenant: Tenant, keyword_id: UUID) -> None:

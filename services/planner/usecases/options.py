@@ -6,8 +6,11 @@ from uuid import UUID
 
 from chassis.errors import InvalidArgument
 from chassis.ids import parse_id
+from services.planner.clustering import AS_THE_DATA_SAYS
 
 IDS_MAX = 100_000
+GRANULARITY, GRANULARITY_LEAST, GRANULARITY_MOST = "granularity", 0.1, 10.0
+"""The option that asks for fewer and larger clusters, or more and smaller ones."""
 
 
 def text(options: Mapping[str, Any], name: str) -> str:
@@ -32,6 +35,19 @@ def integer(options: Mapping[str, Any], name: str, default: int, *, least: int, 
     if type(value) is not int or not least <= value <= most:
         raise InvalidArgument.field(f"options.{name}", f"must be a whole number from {least} to {most}")
     return value
+
+
+def granularity(options: Mapping[str, Any]) -> float:
+    """Return how fine clusters are to be; as the data says when it is absent.
+
+    Raises:
+        InvalidArgument: it is no number, or out of bounds.
+    """
+    value = options.get(GRANULARITY, AS_THE_DATA_SAYS)
+    if type(value) not in {int, float} or not GRANULARITY_LEAST <= value <= GRANULARITY_MOST:
+        allowed = f"{GRANULARITY_LEAST:g} to {GRANULARITY_MOST:g}"
+        raise InvalidArgument.field(f"options.{GRANULARITY}", f"must be a number from {allowed}; 1 is as the data says")
+    return float(value)
 
 
 def ids(options: Mapping[str, Any], name: str) -> list[UUID]:

@@ -6,7 +6,7 @@ from chassis.database import Transaction
 from chassis.errors import InvalidArgument
 from chassis.ids import parse_id
 from chassis.outbox import Fact, Handler
-from services.writer.repository import contents
+from services.writer.repository import cluster_links, contents
 
 log = logging.getLogger(__name__)
 _COLUMNS = {"url": "external_url", "external_id": "external_id", "platform": "external_platform"}
@@ -35,4 +35,22 @@ def content_published(transaction: Transaction, fact: Fact) -> None:
     transaction.emit("writer.content_published", payload, site_id=fact.site_id, sector_id=fact.sector_id)
 
 
-HANDLERS: dict[str, Handler] = {"integration.content_published": content_published}
+def clusters_merged(transaction: Transaction, fact: Fact) -> None:
+    """Follow clusters that were put into another one: `planner.clusters_merged` {cluster_id, merged_cluster_ids}.
+
+    Raises:
+        InvalidArgument: the fact names no clusters.
+    """
+    cluster_id = parse_id(str(fact.payload.get("cluster_id", "")))
+    listed = fact.payload.get("merged_cluster_ids")
+    merged = [parse_id(str(each)) for each in listed] if isinstance(listed, list) else []
+    known = [each for each in merged if each is not None]
+    if cluster_id is None or not known or len(known) < len(merged):
+        raise InvalidArgument.field("payload.merged_cluster_ids", "and payload.cluster_id must be ids of clusters")
+    cluster_links.follow(transaction, known, cluster_id)
+
+
+HANDLERS: dict[str, Handler] = {
+    "integration.content_published": content_published,
+    "planner.clusters_merged": clusters_merged,
+}

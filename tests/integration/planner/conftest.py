@@ -108,6 +108,7 @@ class Planner:
     running: Running
     objects: FolderStore
     functions: Mapping[str, Function]
+    sweep: Database
     stub: Any = field(repr=False)
     owner_url: str = field(repr=False)
 
@@ -122,7 +123,7 @@ def planner(databases: TemplateDatabases, tmp_path_factory: pytest.TempPathFacto
         database, sweep = Database(urls.app), Database(urls.sweep)
         with serving("planner", offers(database, sweep, objects, clusterer)) as running:
             stub = planner_service_pb2_grpc.PlannerServiceStub(running.channel)
-            yield Planner(database, running, objects, functions(database, objects, clusterer), stub, urls.owner)
+            yield Planner(database, running, objects, functions(database, objects, clusterer), sweep, stub, urls.owner)
         database.close()
         sweep.close()
 

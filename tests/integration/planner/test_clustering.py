@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -22,18 +23,16 @@ from services.planner.usecases.clustering import ClusterKeywords
 from tests.integration.planner.conftest import Account, Planner
 from tests.integration.planner.test_imports import at_once
 
+GRAINS = ("price", "price list", "cleaning", "cleaning brush", "size", "size chart", "gift", "gift set")
 COFFEE = ("moka pot", "moka pot gasket", "moka pot size", "green tea", "green tea bags", "green tea leaves")
 
 
-class Slow:
-    """A method that takes as long as a test likes."""
+class Slow(SemanticClusterer):
+    """A method that takes longer than a test."""
 
-    def __init__(self, seconds: float = 60) -> None:
-        self.seconds = seconds
-
-    def cluster(self, keywords: Sequence[KeywordToCluster]) -> list[ClusterProposal]:
-        time.sleep(self.seconds)
-        return [ClusterProposal("all", tuple(keyword.id for keyword in keywords), keywords[0].id)]
+    def cluster(self, keywords: Sequence[KeywordToCluster], granularity: float = 1.0) -> list[ClusterProposal]:
+        time.sleep(60)
+        return super().cluster(keywords, granularity)
 
 
 class TestSelect:
@@ -119,10 +118,53 @@ class TestApply:
     def test_a_name_that_is_taken_is_told_apart(self, account: Account) -> None:
         account.add(*COFFEE)
         account.cluster()
-        account.add("moka pot cups", "moka pot steel", "moka pot induction", "moka pot cleaning", "moka pot price")
+        account.add("car hire", "car hire spain", "cheap car hire", "car hire madrid", "car hire prices")
+
+        class SameName(SemanticClusterer):
+            def cluster(self, keywords: Sequence[KeywordToCluster], granularity: float = 1.0) -> list[ClusterProposal]:
+                return [replace(made, name="moka pot") for made in super().cluster(keywords, granularity)]
+
+        ClusterKeywords(account.planner.database, SameName()).apply(account.work(account.sector_id), None)
+        assert {cluster.name for cluster in account.rows("Clusters")} == {"moka pot", "green tea", "car hire"}
+
+    def test_new_keywords_join_what_is_there_and_no_old_one_moves(self, account: Account) -> None:
+        account.add(*COFFEE)
         account.cluster()
-        names = [cluster.name for cluster in account.rows("Clusters")]
-        assert len({name.lower() for name in names}) == len(names) == 3
+        before = {keyword.id: keyword.cluster_id for keyword in account.rows("Keywords")}
+        account.add("moka pot cups", "moka pot steel", "organic green tea", "moka pot cleaning", "moka pot price")
+        done = account.cluster()
+        assert (done.actual_quantity, done.made) == (5, [])
+        assert done.notes == ["5 keywords joined clusters that were there."]
+        counts = {cluster.name: cluster.keyword_count for cluster in account.rows("Clusters")}
+        assert counts == {"moka pot": 7, "green tea": 4}
+        after = {keyword.id: keyword.cluster_id for keyword in account.rows("Keywords")}
+        assert {each: after[each] for each in before} == before
+
+    def test_keywords_that_are_like_nothing_wait_until_there_are_enough(self, account: Account) -> None:
+        account.add(*COFFEE)
+        account.cluster()
+        account.add("car hire", "car hire spain", "moka pot cups", "moka pot steel", "moka pot price")
+        done = account.cluster()
+        assert (done.actual_quantity, done.made) == (3, [])
+        assert "2 keywords are like no cluster and wait until 5 of them do." in done.notes
+        account.add("cheap car hire", "car hire madrid", "car hire prices")
+        assert account.cluster().actual_quantity == 5
+        assert {cluster.name for cluster in account.rows("Clusters")} == {"moka pot", "green tea", "car hire"}
+
+    def test_a_finer_grain_makes_more_clusters(self, account: Account) -> None:
+        account.add(*(f"{drink} {what}" for drink in ("moka pot", "tea bag") for what in GRAINS))
+        function = account.planner.functions["cluster_keywords"]
+        function.apply(account.work(account.sector_id, granularity=8), None)
+        fine = len(account.rows("Clusters"))
+        other = account.planner.account()
+        other.add(*(f"{drink} {what}" for drink in ("moka pot", "tea bag") for what in GRAINS))
+        function.apply(other.work(other.sector_id, granularity=0.1), None)
+        assert len(other.rows("Clusters")) < fine
+
+    @pytest.mark.parametrize("grain", [0, -1, 11, "fine", True, None, float("nan")])
+    def test_a_grain_out_of_bounds_is_refused_by_name(self, account: Account, grain: object) -> None:
+        with pytest.raises(Fault, match="granularity"):
+            account.planner.functions["cluster_keywords"].select(account.tenant, [], 10, {"granularity": grain})
 
     def test_too_few_is_refused_with_the_count(self, account: Account) -> None:
         account.add("a", "b")
@@ -140,19 +182,19 @@ class TestApply:
         planner = account.planner
 
         class Deleting(SemanticClusterer):
-            def cluster(self, keywords: Sequence[KeywordToCluster]) -> list[ClusterProposal]:
+            def cluster(self, keywords: Sequence[KeywordToCluster], granularity: float = 1.0) -> list[ClusterProposal]:
                 request = service.DeleteKeywordRequest(site_id=account.site_id, keyword_id=str(ids[0]))
                 account.call("DeleteKeyword", request)
-                return super().cluster(keywords)
+                return super().cluster(keywords, granularity)
 
         done = ClusterKeywords(planner.database, Deleting()).apply(account.work(account.sector_id), None)
         assert (done.actual_quantity, len(done.notes)) == (5, 1)
         assert sum(cluster.keyword_count for cluster in account.rows("Clusters")) == 5
 
     def test_an_interrupted_clustering_can_be_tried_again(self, account: Account) -> None:
-        class Ended:
-            def cluster(self, keywords: Sequence[KeywordToCluster]) -> list[ClusterProposal]:
-                raise Interrupted(f"{len(keywords)} keywords were lost.")
+        class Ended(SemanticClusterer):
+            def cluster(self, keywords: Sequence[KeywordToCluster], granularity: float = 1.0) -> list[ClusterProposal]:
+                raise Interrupted(f"{len(keywords)} keywords were lost at grain {granularity}.")
 
         account.add(*COFFEE)
         work = account.work(account.sector_id)
@@ -193,6 +235,8 @@ class TestApart:
         keywords = [KeywordToCluster(str(number), text) for number, text in enumerate(COFFEE)]
         apart = ApartClusterer(SemanticClusterer(), apart_from=1)
         assert apart.cluster(keywords) == SemanticClusterer().cluster(keywords)
+        old = [("moka pot price", "a"), ("car hire", "b")]
+        assert apart.grow(old, keywords) == SemanticClusterer().grow(old, keywords)
 
     def test_it_is_given_up_after_its_time(self) -> None:
         with pytest.raises(Interrupted, match="longer than"):

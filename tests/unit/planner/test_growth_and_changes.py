@@ -18,6 +18,7 @@ OLD = [
     ("green tea benefits", "tea"),
     ("loose leaf green tea", "tea"),
 ]
+CLUSTER = SemanticClusterer().cluster
 IDS = st.sampled_from([f"k{number}" for number in range(12)])
 
 
@@ -35,30 +36,30 @@ def old(**clusters: str) -> dict[str, str]:
 
 class TestGrow:
     def test_a_new_keyword_joins_the_cluster_of_the_nearest(self) -> None:
-        growth = grow(OLD, keywords("moka pot for two", "organic green tea"), SemanticClusterer())
+        growth = grow(OLD, keywords("moka pot for two", "organic green tea"), CLUSTER)
         assert growth.joined == {"moka pot for two": "moka", "organic green tea": "tea"}
         assert growth.proposals == []
 
     def test_what_is_like_nothing_is_clustered_alone(self) -> None:
-        growth = grow(OLD, keywords("car insurance", "cheap car insurance", "moka pot lid"), SemanticClusterer())
+        growth = grow(OLD, keywords("car insurance", "cheap car insurance", "moka pot lid"), CLUSTER)
         assert growth.joined == {"moka pot lid": "moka"}
         assert {each for p in growth.proposals for each in p.keyword_ids} == {"car insurance", "cheap car insurance"}
 
     def test_too_few_that_join_nothing_wait(self) -> None:
-        growth = grow(OLD, keywords("car insurance"), SemanticClusterer(), pool_minimum=5)
+        growth = grow(OLD, keywords("car insurance"), CLUSTER, pool_minimum=5)
         assert (growth.joined, growth.proposals) == ({}, [])
 
     def test_the_same_text_in_another_case_joins_its_cluster(self) -> None:
-        assert grow(OLD, [KeywordToCluster("new", "Moka  POT")], SemanticClusterer()).joined == {"new": "moka"}
+        assert grow(OLD, [KeywordToCluster("new", "Moka  POT")], CLUSTER).joined == {"new": "moka"}
 
     def test_without_old_clusters_all_are_clustered(self) -> None:
-        growth = grow([], keywords("moka pot", "green tea"), SemanticClusterer())
+        growth = grow([], keywords("moka pot", "green tea"), CLUSTER)
         assert sorted(each for p in growth.proposals for each in p.keyword_ids) == ["green tea", "moka pot"]
 
     @settings(max_examples=20, deadline=None)
     @given(st.lists(st.text(min_size=1, max_size=12), max_size=8, unique=True))
     def test_every_new_keyword_has_one_place_and_old_clusters_alone_are_joined(self, texts: list[str]) -> None:
-        growth = grow(OLD, keywords(*texts), SemanticClusterer())
+        growth = grow(OLD, keywords(*texts), CLUSTER)
         placed = [*growth.joined, *(each for proposal in growth.proposals for each in proposal.keyword_ids)]
         assert sorted(placed) == sorted(texts)
         assert set(growth.joined.values()) <= {"moka", "tea"}
