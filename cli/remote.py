@@ -127,6 +127,29 @@ def run(  # noqa: PLR0913 - one parameter an option
     work.watch(link.api, run_id, console, _agree)
 
 
+def recluster(
+    sector: Annotated[str, typer.Option(help="Id of the sector; all of the site's by default.")] = "",
+    granularity: Granularity = 1.0,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask, neither to start nor to apply.")] = False,
+    data: DataOption = HERE,
+    api: ApiOption = "",
+    key: KeyOption = "",
+    site: SiteOption = "",
+) -> None:
+    """Cluster a site's keywords again, show what would change, and do it when you agree.
+
+    Keywords and names that a person placed or gave stay; what is mapped to a cluster that goes follows its keywords.
+    """
+    from cli import connection, recluster  # noqa: PLC0415 - see import_
+
+    plan = PlanOptions(function="recluster_keywords", subjects=sector, granularity=granularity).plan()
+    link = connection.connect(data, api, key, site)
+    recluster.recluster(
+        link, plan, console, lambda: yes or typer.confirm("Start it?"), lambda: yes or typer.confirm("Apply it?")
+    )
+
+
 def status(data: DataOption = HERE, api: ApiOption = "", key: KeyOption = "", site: SiteOption = "") -> None:
     """Show credits, sites and their last runs."""
     from cli import connection, look  # noqa: PLC0415 - see import_
@@ -237,5 +260,5 @@ def add_to(app: typer.Typer) -> None:
     """Add the commands to an app."""
     app.command("import", rich_help_panel=PANEL)(import_)
     app.command("runs", rich_help_panel=PANEL)(list_runs)
-    for command in (quote, run, status, pipeline, log, pause, resume, cancel, replay):
+    for command in (quote, run, recluster, status, pipeline, log, pause, resume, cancel, replay):
         app.command(rich_help_panel=PANEL)(command)

@@ -129,6 +129,25 @@ def _waiting(stage: Json) -> str:
     return f"{keywords} keywords" if stage["stage"] == 1 and keywords else str(stage["waiting"])
 
 
+_CHANGES = {"split": "is split into", "merged": "gets of", "created": "is new", "emptied": "goes to"}
+
+
+def changes_table(reclustering: Json, most: int) -> Table:
+    """Return what clustering again would do to clusters, the first `most` changes."""
+    table = _table("Clustering again")
+    table.add_column("cluster")
+    table.add_column("keywords", justify="right")
+    table.add_column("")
+    table.add_column("clusters")
+    for change in reclustering["changes"][:most]:
+        parts = ", ".join(f"{part['name']} ({part['keyword_count']})" for part in change["parts"])
+        table.add_row(change["name"], str(change["keyword_count"]), _CHANGES.get(change["kind"], ""), parts)
+    left = len(reclustering["changes"]) - most
+    if left > 0:
+        table.add_row(f"... and {left} more", "", "", "")
+    return table
+
+
 def work_table(title: str, steps: Sequence[Json], now: Any) -> Table:
     """Return the steps that a worker has, each with its phase and since when.
 
