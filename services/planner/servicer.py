@@ -21,7 +21,7 @@ from services.planner.resources import (
     RECLUSTERING_MOVE,
     SEED_KEYWORD,
 )
-from services.planner.usecases import arranging, bulk, keywords, overlap, reclustering
+from services.planner.usecases import arranging, bulk, keywords, overlap, pages, reclustering
 from services.planner.usecases.imports import ImportKeywords
 
 _update_keyword = KEYWORD.update(planner_pb2.Keyword, then=keywords.placed)
@@ -119,6 +119,13 @@ class PlannerServicer(planner_service_pb2_grpc.PlannerServiceServicer):
         """Bring many deleted keywords back."""
         chosen = translate.chosen(request, KEYWORD.found_by(request, deleted=True))
         return translate.undeleted(bulk.undelete_keywords(self.database, call.tenant(), chosen))
+
+    def ListClusterPages(
+        self, request: planner_service_pb2.ListClusterPagesRequest, context: grpc.ServicerContext
+    ) -> planner_service_pb2.ListClusterPagesResponse:
+        """Group a cluster's keywords by the page that answers them."""
+        found = pages.of_cluster(self.database, call.tenant(), require_id("cluster_id", request.cluster_id))
+        return planner_service_pb2.ListClusterPagesResponse(cluster_pages=map(translate.page, found))
 
     def MergeClusters(
         self, request: planner_service_pb2.MergeClustersRequest, context: grpc.ServicerContext

@@ -11,6 +11,7 @@ from chassis.resource.columns import enum_text
 from services.planner.repository.bulk import Chosen, Conditions
 from services.planner.repository.keywords import NewKeyword
 from services.planner.usecases.bulk import Undeleted, choose
+from services.planner.usecases.pages import Page
 
 _FIELDS = (
     *("sector_id", "text", "volume", "difficulty", "intent", "country", "impressions"),
@@ -48,6 +49,16 @@ def undeleted(result: Undeleted) -> planner_service_pb2.BulkUndeleteKeywordsResp
         missing_keyword_ids=map(str, result.missing),
         refused_count=result.refused.count,
         refused=[refused(keyword_id=str(row_id), text=text) for row_id, text in result.refused.first],
+    )
+
+
+def page(found: Page) -> planner_pb2.ClusterPage:
+    """Return a page of a cluster."""
+    return planner_pb2.ClusterPage(
+        primary_keyword=found.keywords[0].text,
+        keywords=[keyword.text for keyword in found.keywords],
+        keyword_ids=[str(keyword.id) for keyword in found.keywords],
+        volume=found.volume,
     )
 
 

@@ -18,6 +18,8 @@ MIN_IDEAS, MAX_IDEAS = 3, 7
 _HUB_KEYWORDS = 8
 _HUB_SHARE = 3
 _SIMILAR_TITLE = 0.75
+_SAME_GROUP = 0.8
+"""How much alike pages are whose phrases the caller has put into one group: the same search, in his eyes."""
 _MAX_KEYWORDS = 15
 _TYPES = {
     "cluster_hub": "page",
@@ -56,6 +58,7 @@ class Page:
     subjects: list[Subject] = field(default_factory=list)
     angle: str = ""
     hub: bool = False
+    groups: set[int] = field(default_factory=set)
 
     @property
     def weight(self) -> float:
@@ -76,7 +79,7 @@ def generate(variables: Mapping[str, Any]) -> dict[str, Any]:
     taken = [str(title) for title in variables.get("existing_titles") or ()]
     name = name_of(cluster) or words[0].text
     ideas: list[dict[str, Any]] = []
-    for page in (*plan(words, count), *_angles(words, name)):
+    for page in (*plan(words, count, _groups(cluster)), *_angles(words, name)):
         if len(ideas) == count:
             break
         title = _title(page, site, taken, name)
@@ -86,9 +89,21 @@ def generate(variables: Mapping[str, Any]) -> dict[str, Any]:
     return {"ideas": ideas}
 
 
-def plan(words: Sequence[Keyword], count: int) -> list[Page]:
-    """At most `count` pages for the phrases of a cluster, the most important first."""
-    pages = _pages(words)
+def _groups(cluster: Mapping[str, Any]) -> dict[str, int]:
+    """Return the group of each phrase that is in one, phrases in lower case."""
+    listed = cluster.get("pages") or ()
+    return {" ".join(str(text).split()).lower(): number for number, texts in enumerate(listed) for text in texts}
+
+
+def plan(words: Sequence[Keyword], count: int, groups: Mapping[str, int] | None = None) -> list[Page]:
+    """At most `count` pages for the phrases of a cluster, the most important first.
+
+    Args:
+        words: the phrases.
+        count: of pages.
+        groups: by phrase in lower case, which of them searchers want one page for.
+    """
+    pages = _pages(words, groups or {})
     chosen: list[Page] = []
     left = list(pages)
     while left and len(chosen) < count:
@@ -112,7 +127,7 @@ def _mark_hub(chosen: Sequence[Page], phrases: Sequence[frozenset[str]]) -> None
         min(broad, key=lambda p: (len(p.subject.stems), -p.weight)).hub = True
 
 
-def _pages(words: Sequence[Keyword]) -> list[Page]:
+def _pages(words: Sequence[Keyword], groups: Mapping[str, int]) -> list[Page]:
     tails = endings(w.text for w in words)
     pages: dict[tuple[Kind, frozenset[str]], Page] = {}
     for word in sorted(words, key=lambda w: -(w.volume or 0)):
@@ -120,6 +135,8 @@ def _pages(words: Sequence[Keyword]) -> list[Page]:
         page = pages.setdefault((subject.kind, subject.stems), Page(subject, []))
         page.keywords.append(word)
         page.subjects.append(subject)
+        if word.text.lower() in groups:
+            page.groups.add(groups[word.text.lower()])
     return list(pages.values())
 
 
@@ -127,6 +144,8 @@ def _similarity(one: Page, other: Page) -> float:
     shared = one.subject.stems & other.subject.stems
     joined = one.subject.stems | other.subject.stems
     overlap = len(shared) / len(joined) if joined else 1.0
+    if one.groups & other.groups:
+        return max(overlap, _SAME_GROUP)
     return overlap if one.subject.kind is other.subject.kind else overlap / 3  # another kind is another page
 
 

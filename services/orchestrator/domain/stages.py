@@ -47,8 +47,8 @@ class Function:
 
 STAGE_TABLE: tuple[Function, ...] = (
     Function("import_keywords", 0, "keyword import", "planner", "local", deadline_s=900),
-    Function("cluster_keywords", 1, "sector", "planner", "local", operation="clustering", deadline_s=900),
     Function("recluster_keywords", 0, "sector", "planner", "local", operation="clustering", deadline_s=900),
+    Function("cluster_keywords", 1, "sector", "planner", "local", operation="clustering", deadline_s=900),
     Function("generate_ideas", 2, "cluster", "planner", "text", operation="idea", model="text"),
     Function("create_tasks", 3, "idea", "writer", "local"),
     Function("generate_content", 4, "task", "writer", "text", operation="content", model="text"),

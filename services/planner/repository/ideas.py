@@ -23,13 +23,14 @@ CLUSTER, KEYWORD, IDEA = table(Cluster), table(Keyword), table(ContentIdea)
 
 @dataclass(frozen=True)
 class ClusterKeyword:
-    """A keyword of a cluster with the figures that apply."""
+    """A keyword of a cluster with the figures that apply. is_covered: by a live idea."""
 
     id: UUID
     text: str
     volume: int | None
     difficulty: float | None
     intent: str | None
+    is_covered: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def cluster(transaction: Transaction, cluster_id: UUID, *, lock: bool = False) -
 
 
 def cluster_keywords(transaction: Transaction, cluster_id: UUID, limit: int) -> list[ClusterKeyword]:
-    """Return a cluster's live keywords, the most searched first, at most `limit`."""
+    """Return a cluster's live keywords, at most `limit`: those that no idea covers first, then the most searched."""
     volume, difficulty = applying("volume"), applying("difficulty")
     found = sa.select(
         KEYWORD.c.id,
@@ -82,13 +83,19 @@ def cluster_keywords(transaction: Transaction, cluster_id: UUID, limit: int) -> 
         volume.label("volume_now"),
         difficulty.label("difficulty_now"),
         applying_intent().label("intent_now"),
+        _covered().label("is_covered"),
     ).where(
         *_here(transaction, KEYWORD),
         *(KEYWORD.c.cluster_id == cluster_id, KEYWORD.c.delete_time.is_(None), KEYWORD.c.disabled.is_(False)),
     )
-    order = (volume.desc().nulls_last(), KEYWORD.c.impressions.desc().nulls_last(), KEYWORD.c.id)
+    order = (
+        sa.literal_column("is_covered"),
+        volume.desc().nulls_last(),
+        KEYWORD.c.impressions.desc().nulls_last(),
+        KEYWORD.c.id,
+    )
     return [
-        ClusterKeyword(row.id, row.text, row.volume_now, row.difficulty_now, row.intent_now)
+        ClusterKeyword(row.id, row.text, row.volume_now, row.difficulty_now, row.intent_now, row.is_covered)
         for row in transaction.all(found.order_by(*order).limit(limit))
     ]
 
@@ -179,6 +186,13 @@ def finish(transaction: Transaction, idea_id: UUID, content_id: UUID, *, url: st
         .where(IDEA.c.account_id == transaction.tenant.account_id, IDEA.c.id == idea_id)
         .values(_changed() | {"status": "completed", "content_id": content_id} | found)
     )
+
+
+def _covered() -> sa.ColumnElement[bool]:
+    link = table(ContentIdeaKeyword)
+    mine = (link.c.account_id == KEYWORD.c.account_id, link.c.keyword_id == KEYWORD.c.id)
+    idea = (IDEA.c.account_id == link.c.account_id, IDEA.c.id == link.c.content_idea_id, IDEA.c.delete_time.is_(None))
+    return sa.exists().where(*mine, *idea).correlate(KEYWORD)
 
 
 def _changed() -> dict[str, Any]:

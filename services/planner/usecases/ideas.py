@@ -10,11 +10,13 @@ from chassis.database import Database, Transaction
 from chassis.errors import FailedPrecondition, InvalidArgument, NotFound, UnusableAnswer
 from chassis.tenancy import Tenant
 from chassis.work import Answer, Applied, Item, Job, JobKind, Made, Selection, Work, admit, apply_once
+from services.planner.domain import MINIMUM_KEYWORDS
 from services.planner.ideas import ANSWER_SCHEMA, IDEAS_MAX, IDEAS_MIN, NotAnAnswer, Reading, read_answer, set_apart
 from services.planner.repository import ideas
 from services.planner.repository.ideas import ClusterKeyword, Origin
 from services.planner.usecases import options as read
 from services.planner.usecases.overlap import judge_new
+from services.planner.usecases.pages import pages_of
 
 NAME = "generate_ideas"
 TITLES_MAX = 200
@@ -51,13 +53,20 @@ class GenerateIdeas:
         count = _count(work.options)
         with self._database.transaction(work.tenant) as transaction:
             cluster, keywords = _cluster(transaction, work)
+            uncovered = [keyword for keyword in keywords if not keyword.is_covered]
             titles = ideas.titles(transaction, cluster.sector_id, cluster.id, TITLES_MAX)
+        if len(uncovered) >= MINIMUM_KEYWORDS:  # it has ideas, and has grown since
+            keywords = uncovered
         return Job(
             kind=JobKind.TEXT,
             template=NAME,
             variables=_site(work.tenant, cluster.sector_id)
             | {
-                "cluster": {"name": cluster.name, "keywords": [_shown(keyword) for keyword in keywords]},
+                "cluster": {
+                    "name": cluster.name,
+                    "keywords": [_shown(keyword) for keyword in keywords],
+                    "pages": _shared_pages(keywords),
+                },
                 "count": count,
                 "existing_titles": titles,
             },
@@ -142,6 +151,11 @@ def _site(tenant: Tenant, sector_id: UUID) -> dict[str, Any]:
         "industry": site.industry if site else "",
         "sector": sector.name if sector else "",
     }
+
+
+def _shared_pages(keywords: Sequence[ClusterKeyword]) -> list[list[str]]:
+    """Return the keywords that are answered together, page by page; those alone need no mention."""
+    return [[each.text for each in page.keywords] for page in pages_of(keywords) if len(page.keywords) > 1]
 
 
 def _shown(keyword: ClusterKeyword) -> dict[str, Any]:

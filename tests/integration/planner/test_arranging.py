@@ -331,6 +331,24 @@ class TestRecluster:
         assert len(two.rows("Reclusterings")) == 1
 
 
+class TestPages:
+    def test_keywords_that_one_page_answers_are_together(self, two: Account) -> None:
+        moka = by_name(two)["moka pot"]
+        two.add("moka pot sizes", "what size moka pot", "moka pot gaskets", cluster_id=UUID(moka.id))
+        request = service.ListClusterPagesRequest(site_id=two.site_id, cluster_id=moka.id)
+        pages = two.call("ListClusterPages", request).cluster_pages
+        assert {"moka pot gasket", "moka pot gaskets"} in [set(page.keywords) for page in pages]
+        assert sum(len(page.keyword_ids) for page in pages) == 6
+        assert pages[0].volume >= pages[-1].volume > 0
+        assert pages[0].primary_keyword == pages[0].keywords[0]
+
+    def test_a_strange_cluster_is_not_found(self, two: Account) -> None:
+        with pytest.raises(Fault) as failed:
+            request = service.ListClusterPagesRequest(site_id=two.site_id, cluster_id=str(new_id()))
+            two.call("ListClusterPages", request)
+        assert failed.value.code is Kind.NOT_FOUND
+
+
 class TestGrown:
     def test_a_cluster_that_has_got_five_more_keywords_waits_for_ideas_again(self, two: Account) -> None:
         moka = by_name(two)["moka pot"]
@@ -341,3 +359,6 @@ class TestGrown:
         assert str(moka.id) not in waiting(function, two)
         two.add("moka pot cleaning", cluster_id=UUID(moka.id))
         assert str(moka.id) in waiting(function, two)
+        asked = function.prepare(two.work(UUID(moka.id))).variables["cluster"]["keywords"]
+        assert "moka pot" not in {keyword["text"] for keyword in asked}  # an idea covers it
+        assert len(asked) == 7

@@ -99,9 +99,11 @@ class TestPrepare:
         assert (job.kind, job.template, job.limit_quantity) == (JobKind.TEXT, "generate_ideas", 4)
         assert variables["site"] == {"name": "Coffee Corner", "domain": "coffee.example"}
         assert (variables["industry"], variables["sector"]) == ("Food & drink", "Sector 1")
-        assert [keyword["text"] for keyword in variables["cluster"]["keywords"]] == list(KEYWORDS)
-        assert variables["cluster"]["keywords"][0]["volume"] == 1000
+        keywords = variables["cluster"]["keywords"]
+        assert [keyword["text"] for keyword in keywords] == [*KEYWORDS[1:], KEYWORDS[0]]  # the last one has an idea
+        assert keywords[-1]["volume"] == 1000
         assert (variables["count"], variables["existing_titles"]) == (4, ["Ten Moka Pots"])
+        assert all(2 <= len(page) <= len(KEYWORDS) for page in variables["cluster"]["pages"])
 
     def test_the_offline_answer_fits_what_is_asked(self, clustered: Account) -> None:
         function, work = clustered.planner.functions["generate_ideas"], clustered.work(cluster_id(clustered))

@@ -116,6 +116,13 @@ class TestIdeas:
             assert len(set(headings)) == len(headings)
             assert all(s["points"] for s in idea["outline"])
 
+    def test_phrases_that_one_page_answers_lead_no_two_ideas(self) -> None:
+        apart = {i["primary_keyword"] for i in ideas(7)}
+        together = sorted(apart)[:3]
+        made = ideas(7, cluster=cluster() | {"pages": [together]})
+        (leading,) = [i for i in made if len(set(together) & set(i["keywords"])) > 1]
+        assert set(together) <= set(leading["keywords"])
+
     def test_keywords_are_only_those_of_the_cluster(self) -> None:
         assert {k for i in ideas(7) for k in i["keywords"]} <= set(PHRASES)
 
