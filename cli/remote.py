@@ -127,6 +127,28 @@ def run(  # noqa: PLR0913 - one parameter an option
     work.watch(link.api, run_id, console, _agree)
 
 
+def plan(  # noqa: PLR0913 - one parameter an option
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A keyword export, CSV or TSV.")],
+    sector: Annotated[str, typer.Option(help="Id of the sector; not needed when the site has one.")] = "",
+    ideas: Ideas = 3,
+    max_clusters: MaxClusters = 0,
+    granularity: Granularity = 1.0,
+    out: Annotated[Path | None, typer.Option(help="Write all ideas to this CSV.", dir_okay=False)] = None,
+    *,
+    yes: Yes = False,
+    data: DataOption = HERE,
+    api: ApiOption = "",
+    key: KeyOption = "",
+    site: SiteOption = "",
+) -> None:
+    """From a keyword file to named clusters to ideas, in one go."""
+    from cli import connection, planning  # noqa: PLC0415 - see import_
+
+    asked = PlanOptions(stages="1,2", ideas=ideas, max_clusters=max_clusters, granularity=granularity).plan()
+    link = connection.connect(data, api, key, site)
+    planning.plan_file(link, file, sector, asked, out, console, lambda: yes or typer.confirm("Start it?"))
+
+
 def recluster(
     sector: Annotated[str, typer.Option(help="Id of the sector; all of the site's by default.")] = "",
     granularity: Granularity = 1.0,
@@ -259,6 +281,7 @@ def _agree() -> bool:
 def add_to(app: typer.Typer) -> None:
     """Add the commands to an app."""
     app.command("import", rich_help_panel=PANEL)(import_)
+    app.command(rich_help_panel=PANEL)(plan)
     app.command("runs", rich_help_panel=PANEL)(list_runs)
     for command in (quote, run, recluster, status, pipeline, log, pause, resume, cancel, replay):
         app.command(rich_help_panel=PANEL)(command)

@@ -129,6 +129,19 @@ def _waiting(stage: Json) -> str:
     return f"{keywords} keywords" if stage["stage"] == 1 and keywords else str(stage["waiting"])
 
 
+def clusters_table(clusters: Sequence[Json], ideas: Sequence[Json]) -> Table:
+    """Return clusters with the titles of their ideas, in the order of the clusters."""
+    table = _table("The most searched clusters")
+    table.add_column("cluster")
+    table.add_column("keywords", justify="right")
+    table.add_column("searches", justify="right")
+    table.add_column("ideas")
+    for cluster in clusters:
+        titles = [idea["title"] for idea in ideas if idea["cluster_id"] == cluster["id"]]
+        table.add_row(cluster["name"], str(cluster["keyword_count"]), f"{cluster['volume']:,}", "\n".join(titles))
+    return table
+
+
 _CHANGES = {"split": "is split into", "merged": "gets of", "created": "is new", "emptied": "goes to"}
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote as quote_url
 
 from rich.console import Console
 
@@ -15,6 +16,7 @@ from cli.screen import quote_notes, quote_table, say, stage_notes, stages_table
 from cli.words import moment, what_now
 
 SKIPPED_SHOWN = 20
+HELD_BACK = 'verdict != "write" AND status = "new" AND overruled_by = ""'
 FREE = frozenset({"create_tasks", "approve_content", "publish_content"})
 """Functions without a price: they start without a quote."""
 
@@ -168,7 +170,7 @@ def _show(api: Api, run_id: str, console: Console) -> Json:
 def _sum_up(api: Api, run: Json, console: Console) -> bool:
     """Print what a run came to; return whether it was said why something failed."""
     console.print(stages_table(run))
-    for note in stage_notes(run):
+    for note in [*stage_notes(run), *_held_back(api, run)]:
         say(console, note)
     if run["status"] != "failed" and not any(stage["failed"] for stage in run["stages"]):
         return False
@@ -177,6 +179,20 @@ def _sum_up(api: Api, run: Json, console: Console) -> bool:
     lines = failed_lines(run, page["steps"])
     say(console, *lines)
     return bool(lines)
+
+
+def _held_back(api: Api, run: Json) -> list[str]:
+    """Return how many ideas of the site wait for a person, after a run that made ideas or would have used them."""
+    if not any(stage["function"] in {"generate_ideas", "create_tasks"} for stage in run["stages"]):
+        return []
+    held = api.count(f"/v1/sites/{run['site_id']}/ideas", HELD_BACK)
+    if not held:
+        return []
+    return [
+        f"{held} ideas are held back, since a page that there is or will be answers them. "
+        f"GET /v1/sites/{run['site_id']}/ideas?filter={quote_url(HELD_BACK)} has each with its reason; "
+        "POST .../ideas/ID:overrule decides otherwise."
+    ]
 
 
 def _go_on(api: Api, run: Json, console: Console, agree: Callable[[], bool]) -> bool:

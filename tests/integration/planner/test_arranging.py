@@ -343,8 +343,8 @@ class TestPages:
         assert pages[0].primary_keyword == pages[0].keywords[0]
 
     def test_a_strange_cluster_is_not_found(self, two: Account) -> None:
+        request = service.ListClusterPagesRequest(site_id=two.site_id, cluster_id=str(new_id()))
         with pytest.raises(Fault) as failed:
-            request = service.ListClusterPagesRequest(site_id=two.site_id, cluster_id=str(new_id()))
             two.call("ListClusterPages", request)
         assert failed.value.code is Kind.NOT_FOUND
 

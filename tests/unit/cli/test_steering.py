@@ -57,6 +57,14 @@ class TestWatch:
             work.watch(FakeApi([USED_UP]), RUN, console, lambda: True)
         assert "`igny8 resume run_1` asks for a quote" in printed(console)
 
+    @pytest.mark.parametrize(("held", "said"), [(2, True), (0, False)])
+    def test_ideas_that_wait_for_a_person_are_told_after_a_run(self, held: int, said: bool) -> None:
+        ended = run(stage(2, "generate_ideas"), status="completed")
+        api, console = FakeApi([ended], pages={"/ideas": {"total_size": held}}), a_console(terminal=False)
+        work.watch(api, RUN, console)
+        assert (f"{held} ideas are held back" in printed(console)) is said
+        assert work.HELD_BACK in [query.get("filter") for query in api.queries]
+
     def test_on_a_terminal_what_is_left_is_offered_and_goes_on_when_agreed_to(self) -> None:
         api = FakeApi([USED_UP, run(status="completed")], posted={"runs:quote": QUOTE})
         console = a_console(terminal=True)
