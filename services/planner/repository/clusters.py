@@ -40,6 +40,32 @@ def count_waiting(transaction: Transaction, sector_ids: Sequence[UUID], keyword_
     return {row.sector_id: row.ready for row in transaction.all(counted.group_by(KEYWORD.c.sector_id))}
 
 
+@dataclass(frozen=True)
+class NotReady:
+    """Of keywords that were selected, those that do not wait for a cluster; each counts once."""
+
+    unknown: int
+    disabled: int
+    clustered: int
+
+
+def not_ready(transaction: Transaction, keyword_ids: Sequence[UUID]) -> NotReady:
+    """Return why keywords that were selected do not wait for a cluster."""
+    disabled, clustered = KEYWORD.c.disabled, KEYWORD.c.cluster_id.is_not(None)
+    counts = sa.select(
+        sa.func.count().label("known"),
+        sa.func.count().filter(disabled).label("disabled"),
+        sa.func.count().filter(~disabled, clustered).label("clustered"),
+    ).where(
+        KEYWORD.c.account_id == transaction.tenant.account_id,
+        KEYWORD.c.site_id == transaction.tenant.site_id,
+        KEYWORD.c.id.in_(keyword_ids),
+        KEYWORD.c.delete_time.is_(None),
+    )
+    row = transaction.execute(counts).one()
+    return NotReady(len(set(keyword_ids)) - row.known, row.disabled, row.clustered)
+
+
 def waiting(transaction: Transaction, sector_id: UUID, keyword_ids: Sequence[UUID]) -> list[KeywordToCluster]:
     """Return a sector's keywords that wait for a cluster; of `keyword_ids` only, when there are any."""
     volume = applying("volume").label("applying_volume")

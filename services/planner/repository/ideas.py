@@ -88,7 +88,7 @@ def cluster_keywords(transaction: Transaction, cluster_id: UUID, limit: int) -> 
         *_here(transaction, KEYWORD),
         *(KEYWORD.c.cluster_id == cluster_id, KEYWORD.c.delete_time.is_(None), KEYWORD.c.disabled.is_(False)),
     )
-    order = (
+    order: tuple[sa.ColumnElement[Any], ...] = (
         sa.literal_column("is_covered"),
         volume.desc().nulls_last(),
         KEYWORD.c.impressions.desc().nulls_last(),

@@ -5,6 +5,7 @@ No keyword that has a cluster moves: that is what `recluster_keywords` is for.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -40,11 +41,13 @@ class ClusterKeywords(WithoutModel):
         """Return the sectors that have enough keywords; quantities are keywords."""
         chosen = sectors.named(tenant, subject_ids)
         read.granularity(options)
+        keyword_ids = read.ids(options, KEYWORD_IDS)
         with self._database.transaction(tenant) as transaction:
-            counts = clusters.count_waiting(
-                transaction, [sector.id for sector in chosen], read.ids(options, KEYWORD_IDS)
-            )
-        return sectors.with_enough(chosen, counts, limit)
+            counts = clusters.count_waiting(transaction, [sector.id for sector in chosen], keyword_ids)
+            selection = sectors.with_enough(chosen, counts, limit)
+            if selection.items or not keyword_ids:
+                return selection
+            return replace(selection, skip_reason=selection.skip_reason + _selected(transaction, keyword_ids))
 
     def apply(self, work: Work, answer: Answer | None) -> Applied:  # noqa: ARG002 - it needs no model
         """Cluster the sector's keywords, once a step; the quantity is how many keywords got a cluster.
@@ -100,6 +103,14 @@ def _store(transaction: Transaction, work: Work, keywords: Sequence[KeywordToClu
     placed = len(joined) + sum(len(cluster.keyword_ids) for cluster in new)
     notes = _notes(len(joined), gone=len(keywords) - len(waiting), left=len(waiting) - placed)
     return Applied(placed, [Made("cluster", str(cluster_id)) for cluster_id in ids], notes)
+
+
+def _selected(transaction: Transaction, keyword_ids: Sequence[UUID]) -> str:
+    """Say which of the selected keywords cannot be clustered, and why; empty when all can."""
+    found = clusters.not_ready(transaction, keyword_ids)
+    counts = {"disabled": found.disabled, "in a cluster": found.clustered, "not there": found.unknown}
+    parts = [f"{count} {'is' if count == 1 else 'are'} {what}" for what, count in counts.items() if count]
+    return f" Of the {len(set(keyword_ids)):,} selected {', '.join(parts)}." if parts else ""
 
 
 def _notes(joined: int, *, gone: int, left: int) -> list[str]:

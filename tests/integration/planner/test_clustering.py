@@ -70,6 +70,19 @@ class TestSelect:
         assert function.apply(account.work(account.sector_id, **chosen), None).actual_quantity == 5
         assert len(account.rows("Keywords", filter='status = "new"')) == 1
 
+    def test_of_selected_keywords_it_says_which_are_not_ready_and_why(self, account: Account) -> None:
+        account.add(*COFFEE)
+        account.cluster()
+        mapped = [keyword.id for keyword in account.rows("Keywords")][:2]
+        free = account.add("one", "two", "three")
+        off = account.add("off", disabled=True)
+        chosen = {"keyword_ids": [*mapped, *map(str, [*free, *off, new_id()])]}
+        selection = account.planner.functions["cluster_keywords"].select(account.tenant, [], 10, chosen)
+        assert selection.skip_reason == (
+            "3 keywords are ready in Sector 1; clustering needs 5. "
+            "Of the 7 selected 1 is disabled, 2 are in a cluster, 1 is not there."
+        )
+
 
 class TestApply:
     def test_every_keyword_gets_a_cluster_and_the_sums_are_right(self, account: Account) -> None:
@@ -86,6 +99,12 @@ class TestApply:
         keywords = {keyword.id: keyword for keyword in account.rows("Keywords")}
         assert {keyword.status for keyword in keywords.values()} == {planner_pb2.MAPPING_STATUS_MAPPED}
         assert keywords[clusters[0].primary_keyword_id].text == "moka pot"
+
+    def test_keywords_of_any_script_are_clustered_and_kept_as_they_are(self, account: Account) -> None:
+        texts = ("咖啡机", "家用咖啡机", "قهوة عربية", "قهوة", "☕", "☕ 🥐", "Ünal çay", "मोका पॉट", "eau de café")
+        account.add(*texts)
+        assert account.cluster().actual_quantity == len(texts)
+        assert {keyword.text for keyword in account.rows("Keywords", filter='status = "mapped"')} == set(texts)
 
     def test_a_step_is_applied_once(self, account: Account) -> None:
         account.add(*COFFEE)
