@@ -46,7 +46,7 @@ def name_clusters(clusters: Sequence[Sequence[NamedText]], nearness: Nearness) -
     coverage; the phrases that are scored are those with the best harmonic mean of coverage and purity (the share of
     its keywords that are in the cluster).
     """
-    everywhere = Counter(phrase for members in clusters for member in members for phrase in _phrases(member.text))
+    everywhere = Counter(phrase for members in clusters for member in members for phrase in dict(_phrases(member.text)))
     kept = max(_CANDIDATES_MIN, min(CANDIDATES, CANDIDATES_OF_ALL // max(1, len(clusters))))
     candidates = [_candidates(members, everywhere, kept) for members in clusters]
     asked = [(index, each.spelling) for index, found in enumerate(candidates) for each in found]
@@ -64,17 +64,19 @@ def name_clusters(clusters: Sequence[Sequence[NamedText]], nearness: Nearness) -
 
 def _candidates(members: Sequence[NamedText], everywhere: Mapping[str, int], kept: int) -> list[_Candidate]:
     """The best phrases of a cluster, best first."""
-    inside: Counter[str] = Counter()
-    spellings: dict[str, Counter[str]] = {}
+    inside: dict[str, int] = {}
+    spellings: dict[str, dict[tuple[str, ...], int]] = {}
     for member in members:
-        for phrase, spelling in _phrases(member.text).items():
-            inside[phrase] += 1
-            spellings.setdefault(phrase, Counter())[spelling] += 1 + member.volume
+        for phrase, words in dict(_phrases(member.text)).items():
+            inside[phrase] = inside.get(phrase, 0) + 1
+            spelt = spellings.setdefault(phrase, {})
+            spelt[words] = spelt.get(words, 0) + 1 + member.volume
     scored = [(_score(phrase, having, len(members), everywhere[phrase]), phrase) for phrase, having in inside.items()]
     best = sorted(scored, key=lambda pair: (-pair[0], pair[1]))[:kept]
     return [
         _Candidate(
-            max(spellings[phrase].items(), key=lambda pair: (pair[1], pair[0]))[0], inside[phrase] / len(members)
+            _joined(max(spellings[phrase].items(), key=lambda pair: (pair[1], pair[0]))[0]),
+            inside[phrase] / len(members),
         )
         for _, phrase in best
     ]
@@ -94,19 +96,15 @@ def _score(phrase: str, inside: int, size: int, everywhere: int) -> float:
     return 2 * coverage * purity / (coverage + purity) + _LENGTH_BONUS * phrase.count(" ") * coverage
 
 
-def _phrases(text: str) -> dict[str, str]:
-    """Every phrase of a text as its stems -> as it is written; none begins or ends with a function word."""
-    words = split_words(text)
-    return {
-        " ".join(map(stem, phrase)): _joined(phrase)
-        for length in range(1, WORDS_MAX + 1)
-        for phrase in _windows(words, length)
-        if phrase[0] not in FUNCTION_WORDS and phrase[-1] not in FUNCTION_WORDS
-    }
-
-
-def _windows(words: Sequence[str], length: int) -> Iterator[Sequence[str]]:
-    return (words[start : start + length] for start in range(len(words) - length + 1))
+def _phrases(text: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Every phrase of a text, its stems and its words; none begins or ends with a function word."""
+    words = tuple(split_words(text))
+    stems = [stem(word) for word in words]
+    ends = [place for place, word in enumerate(words) if word not in FUNCTION_WORDS]
+    for start in ends:
+        for last in ends:
+            if start <= last < start + WORDS_MAX:
+                yield " ".join(stems[start : last + 1]), words[start : last + 1]
 
 
 def _joined(words: Iterable[str]) -> str:

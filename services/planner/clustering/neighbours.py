@@ -113,10 +113,10 @@ def _index(embedding: Embedding, count: int, progress: Progress) -> "Index":
     """Return an index of the first `count` texts."""
     from usearch.index import Index  # noqa: PLC0415 - takes a while to import, and is needed for many keywords only
 
-    index = Index(
+    index = Index(  # bf16: recall as with f32, in two thirds of the time
         ndim=embedding.width,
         metric="ip",
-        dtype="f32",
+        dtype="bf16",
         connectivity=CONNECTIVITY,
         expansion_add=EXPANSION_ADD,
         expansion_search=EXPANSION_SEARCH,

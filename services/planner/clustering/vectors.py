@@ -83,6 +83,8 @@ class Embedding:
         share = self._count / (self._count + MEAN_FROM)
         self._means = (self._unit(sample).mean(axis=0, dtype=np.float64) * share).astype(np.float32)
         self._narrow = _main_directions(self._finish(sample), NARROW_WIDTH) if self._count >= NARROW_FROM else None
+        self._kept = np.empty((0 if self._narrow is None else self._count, NARROW_WIDTH), np.float16)
+        self._is_kept = np.zeros(len(self._kept), np.bool_)
 
     @property
     def width(self) -> int:
@@ -94,8 +96,7 @@ class Embedding:
         wanted = wanted or slice(0, self._count)
         for start in range(wanted.start, wanted.stop, BLOCK_ROWS):
             place = slice(start, min(start + BLOCK_ROWS, wanted.stop))
-            made = self._finish(self._sums(np.arange(place.start, place.stop)))
-            yield place, made if self._narrow is None else _unit(made @ self._narrow)
+            yield place, self._block(place)
 
     def all(self) -> Floats:
         """Return float32 (texts, width)."""
@@ -124,12 +125,23 @@ class Embedding:
             sums[groups] += np.add.reduceat(block[order], starts, axis=0)
         return _unit(sums) if sums is not None else np.zeros((count, 0), np.float32)
 
+    def _block(self, place: slice) -> Floats:
+        """Return the vectors of some texts. Narrow ones are kept in half the bits: making them again takes longer."""
+        if self._narrow is None:
+            return self._finish(self._sums(np.arange(place.start, place.stop)))
+        if not self._is_kept[place].all():
+            made = self._finish(self._sums(np.arange(place.start, place.stop)))
+            self._kept[place] = _unit(made @ self._narrow)
+            self._is_kept[place] = True
+        return self._kept[place].astype(np.float32)
+
     def _sums(self, indexes: NDArray[np.int64]) -> Floats:
-        """Return the sums of the rows of the words of these texts."""
-        starts, ends = self._bag.starts[indexes], self._bag.starts[indexes + 1]
-        offsets = np.concatenate([[0], np.cumsum(ends - starts)])
-        within = np.arange(offsets[-1]) - np.repeat(offsets[:-1] - starts, ends - starts)
-        sums: Floats = np.add.reduceat(self._rows[self._bag.numbers[within]], offsets[:-1], axis=0)
+        """Return the sums of the rows of the words of these texts; each has at least one."""
+        starts, counts = self._bag.starts[indexes], np.diff(self._bag.starts)[indexes]
+        sums: Floats = self._rows[self._bag.numbers[starts]]
+        for place in range(1, int(counts.max(initial=0))):  # the second word of all that have one, the third, ...
+            longer = np.flatnonzero(counts > place)
+            sums[longer] += self._rows[self._bag.numbers[starts[longer] + place]]
         return sums
 
     def _finish(self, sums: Floats) -> Floats:

@@ -1,6 +1,7 @@
 """The words of a keyword: which of them say what it is about, and which are the same word in another form."""
 
 import unicodedata
+from functools import lru_cache
 
 _FUNCTION_WORDS = """
 a an the of for to in on at and or is are do does can i you my your with from by be it this that
@@ -30,6 +31,7 @@ def topic_words(text: str) -> list[str]:
     return [stem(word) for word in words if word not in FUNCTION_WORDS] or [stem(word) for word in words]
 
 
+@lru_cache(maxsize=65_536)
 def stem(word: str) -> str:
     """`word` without an English plural or -ing: enough for keywords, and wrong less often than a full
     stemmer.
