@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from services.planner.clustering.interface import Level, Progress
 from services.planner.clustering.neighbours import Graph, Neighbours, graph_of, nearest, nearest_among
+from services.planner.clustering.settling import settle
 from services.planner.clustering.table import shipped_table
 from services.planner.clustering.vectors import Embedding, Floats
 
@@ -54,7 +55,7 @@ def group(texts: Sequence[str], level: Level, granularity: float, progress: Prog
     neighbours = nearest(embedding, len(texts), progress)
     graph = graph_of(neighbours)
     progress("groups", 0, len(texts))
-    labels = topics(graph, topic_resolution(neighbours) * granularity)
+    labels = settle(graph, embedding, topics(graph, topic_resolution(neighbours) * granularity))
     if level is Level.PAGE:
         labels = pages(graph, labels, granularity)
     return Grouped(labels, embedding)

@@ -83,8 +83,9 @@ class Embedding:
         share = self._count / (self._count + MEAN_FROM)
         self._means = (self._unit(sample).mean(axis=0, dtype=np.float64) * share).astype(np.float32)
         self._narrow = _main_directions(self._finish(sample), NARROW_WIDTH) if self._count >= NARROW_FROM else None
-        self._kept = np.empty((0 if self._narrow is None else self._count, NARROW_WIDTH), np.float16)
-        self._is_kept = np.zeros(len(self._kept), np.bool_)
+        # Making a vector again takes longer than keeping it; many are kept in half the bits.
+        self._kept = np.empty((self._count, self.width), np.float32 if self._narrow is None else np.float16)
+        self._is_kept = np.zeros(self._count, np.bool_)
 
     @property
     def width(self) -> int:
@@ -100,10 +101,7 @@ class Embedding:
 
     def all(self) -> Floats:
         """Return float32 (texts, width)."""
-        made = np.empty((self._count, self.width), np.float32)
-        for place, block in self.blocks():
-            made[place] = block
-        return made
+        return np.concatenate([block for _, block in self.blocks()])
 
     def phrases(self, phrases: Sequence[Sequence[str]]) -> Floats:
         """Return float32 (phrases, width) of words that the texts have; others count nothing."""
@@ -126,14 +124,12 @@ class Embedding:
         return _unit(sums) if sums is not None else np.zeros((count, 0), np.float32)
 
     def _block(self, place: slice) -> Floats:
-        """Return the vectors of some texts. Narrow ones are kept in half the bits: making them again takes longer."""
-        if self._narrow is None:
-            return self._finish(self._sums(np.arange(place.start, place.stop)))
+        """Return the vectors of some texts, as they were the first time."""
         if not self._is_kept[place].all():
             made = self._finish(self._sums(np.arange(place.start, place.stop)))
-            self._kept[place] = _unit(made @ self._narrow)
+            self._kept[place] = made if self._narrow is None else _unit(made @ self._narrow)
             self._is_kept[place] = True
-        return self._kept[place].astype(np.float32)
+        return self._kept[place].astype(np.float32, copy=False)
 
     def _sums(self, indexes: NDArray[np.int64]) -> Floats:
         """Return the sums of the rows of the words of these texts; each has at least one."""
