@@ -25,7 +25,7 @@ ENVIRONMENT = HERE.parent / ".igny8" / "bench-clustering"
 TOPIC_SETS = ("tweet89", "googlenews_t", "banking77", "hwu64", "stackoverflow")
 PAGE_SETS = ("socks_parent_open",)
 PEERS = ("bertopic", "hdbscan", "kmeans")
-TIMEOUT_S = 1_500
+TIMEOUT_S, INSTALL_TIMEOUT_S = 1_500, 3_600
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 B3_GOAL, PAGE_AMI_GOAL, PAGE_ARI_GOAL = 0.70, 0.45, 0.27
 _PACKAGES = (
@@ -76,7 +76,7 @@ def peers_python() -> Path:
         sys.stdout.write("installing the peers (once, some minutes)\n")
         sys.stdout.flush()
         venv.create(ENVIRONMENT, with_pip=True, clear=True)
-        subprocess.run([str(python), "-m", "pip", "install", "--quiet", *_PACKAGES], check=True, timeout=TIMEOUT_S)
+        subprocess.run([str(python), "-m", "pip", "install", "--quiet", *_PACKAGES], check=True, timeout=INSTALL_TIMEOUT_S)
         (ENVIRONMENT / ".complete").touch()
     return python
 
