@@ -129,9 +129,10 @@ def _fill(planner: _Planner, tenant: Tenant) -> None:
     scope = {"account": tenant.account_id, "site": tenant.site_id, "sector": tenant.site.sectors[0].id}
     planner.admin.execute("SET session_replication_role = replica")
     planner.admin.execute(
-        "INSERT INTO keyword (account_id, site_id, sector_id, id, private_seed_keyword_id, text, normalised, volume)"
+        "INSERT INTO keyword (account_id, site_id, sector_id, id, private_seed_keyword_id, text, normalised, volume,"
+        " applying_volume)"
         " SELECT %(account)s, %(site)s, %(sector)s, uuidv7(), gen_random_uuid(), 'keyword ' || n, 'keyword ' || n,"
-        " n %% 977 FROM generate_series(1, %(count)s) n",
+        " n %% 977, n %% 977 FROM generate_series(1, %(count)s) n",
         scope | {"count": LISTED},
     )
     planner.admin.execute("VACUUM ANALYZE keyword")  # as PostgreSQL does by itself after a while

@@ -19,7 +19,6 @@ from chassis.errors import InvalidArgument
 
 PAGE_SIZE = 50
 PAGE_SIZE_MAX = 1000
-_NIL = UUID(int=0)
 
 
 @dataclass(frozen=True)
@@ -35,9 +34,15 @@ class Key:
         """The expression with NULL as the least value of its type, so that every row has a place.
 
         A column that is never NULL stays as it is: an index has its order, and not that of an expression over it.
+        Another column is a CASE: row level security keeps a comparison of a coalesce() out of an index, as it does
+        whatever it takes for leaky.
         """
         least = None if _never_null(self.expression) else _least(self.expression.type)
-        return self.expression if least is None else sa.func.coalesce(self.expression, least)
+        if least is None:
+            return self.expression
+        if isinstance(self.expression, sa.ColumnClause):
+            return sa.case((self.expression.is_(None), least), else_=self.expression)
+        return sa.func.coalesce(self.expression, least)
 
 
 def page_size(asked: int) -> int:
@@ -100,18 +105,9 @@ def _never_null(expression: sa.ColumnElement[Any]) -> bool:
     return isinstance(expression, sa.Column) and isinstance(owner, sa.Table) and not expression.nullable
 
 
-def _least(kind: sa.types.TypeEngine[Any]) -> Any:
-    if isinstance(kind, sa.BigInteger | sa.Integer):
-        return sa.literal(-(2**31) if not isinstance(kind, sa.BigInteger) else -(2**63), kind)
-    if isinstance(kind, sa.Float | sa.Numeric):
-        return sa.literal(-1e300, kind)
-    if isinstance(kind, sa.DateTime):
-        return sa.literal_column("'-infinity'::timestamptz")
-    if isinstance(kind, sa.Uuid):
-        return sa.literal(_NIL, kind)
-    if isinstance(kind, sa.Boolean):
-        return sa.false()
-    return sa.literal("") if isinstance(kind, sa.String) else None
+def _least(kind: sa.types.TypeEngine[Any]) -> sa.ColumnElement[Any] | None:
+    """The least value of a type, written out: an index over the same expression is known by its constant."""
+    return next((sa.literal_column(text, kind) for kinds, text in _LEAST if isinstance(kind, kinds)), None)
 
 
 def _to_json(value: Any) -> Any:
@@ -144,6 +140,16 @@ def _truth(value: Any) -> bool:
     return value
 
 
+_LEAST: tuple[tuple[Any, str], ...] = (
+    (sa.BigInteger, f"'{-(2**63)}'::bigint"),  # before Integer, which it is a kind of
+    (sa.Integer, f"'{-(2**31)}'::integer"),
+    (sa.Float, "'-1e300'::double precision"),
+    (sa.Numeric, "'-1e300'::numeric"),
+    (sa.DateTime, "'-infinity'::timestamptz"),
+    (sa.Uuid, f"'{UUID(int=0)}'::uuid"),
+    (sa.Boolean, "false"),
+    (sa.String, "''"),
+)
 _READERS: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
     (sa.DateTime, datetime.fromisoformat),
     (sa.Uuid, UUID),

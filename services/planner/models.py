@@ -94,9 +94,23 @@ class SeedKeywordLibrary:
     ).subquery("seed_keyword_library")
 
 
+# In the lines that PostgreSQL prints, as Alembic compares them.
+_VOLUME_ORDER = """(
+CASE
+    WHEN applying_volume IS NULL THEN '-9223372036854775808'::bigint
+    ELSE applying_volume
+END)"""
+
+
+def _depends_on(seed: str) -> sa.TextClause:
+    """Holds of the keywords that a figure of the library applies to, by the column that names it."""
+    return sa.text(f"{seed} IS NOT NULL AND (volume IS NULL OR difficulty IS NULL)")
+
+
 class Keyword(SectorRow, Editable, SoftDeleted, Base):
     """A keyword of a sector. `volume` and `difficulty` are the site's own; without them the library's apply.
 
+    `applying_volume` and `applying_difficulty` are those that apply. Triggers keep them, also when the library changes.
     `intent` is what a file or a person said, `derived_intent` what the rules say; it applies where nobody did.
     """
 
@@ -113,6 +127,17 @@ class Keyword(SectorRow, Editable, SoftDeleted, Base):
             postgresql_where=sa.text("delete_time IS NULL"),
         ),
         sa.Index("keyword_cluster_idx", "account_id", "cluster_id", postgresql_where=sa.text("cluster_id IS NOT NULL")),
+        sa.Index(  # as `chassis.paging` orders by a column that may be NULL
+            "keyword_applying_volume_idx",
+            *("account_id", sa.text(_VOLUME_ORDER), "id"),
+            postgresql_where=sa.text("delete_time IS NULL"),
+        ),
+        sa.Index("keyword_seed_idx", "seed_keyword_id", postgresql_where=_depends_on("seed_keyword_id")),
+        sa.Index(
+            "keyword_private_seed_idx",
+            *("account_id", "private_seed_keyword_id"),
+            postgresql_where=_depends_on("private_seed_keyword_id"),
+        ),
         sa.ForeignKeyConstraint(["seed_keyword_id"], ["seed_keyword.id"]),
         tenancy.within_account("private_seed_keyword", "private_seed_keyword_id"),
         tenancy.within_sector("cluster", "cluster_id"),
@@ -134,6 +159,8 @@ class Keyword(SectorRow, Editable, SoftDeleted, Base):
     normalised: Mapped[str] = columns.text(default=None)
     volume: Mapped[int | None] = mapped_column(sa.BigInteger)
     difficulty: Mapped[float | None] = mapped_column(sa.Double)
+    applying_volume: Mapped[int | None] = mapped_column(sa.BigInteger)
+    applying_difficulty: Mapped[float | None] = mapped_column(sa.Double)
     intent: Mapped[str | None] = mapped_column(sa.Text)
     derived_intent: Mapped[str | None] = mapped_column(sa.Text)
     country: Mapped[str] = columns.text()
@@ -407,14 +434,8 @@ def table(rows: type[Base]) -> sa.Table:
 
 def applying(figure: str) -> sa.ColumnElement[Any]:
     """Return a keyword's own figure ("volume", "difficulty"), or the library's where the site has none."""
-    keyword, seed, private = Keyword.__table__, SeedKeyword.__table__, PrivateSeedKeyword.__table__
-    library = sa.select(seed.c[figure]).where(seed.c.id == keyword.c.seed_keyword_id)
-    own = sa.select(private.c[figure]).where(
-        private.c.account_id == keyword.c.account_id, private.c.id == keyword.c.private_seed_keyword_id
-    )
-    return sa.func.coalesce(
-        keyword.c[figure], library.correlate(keyword).scalar_subquery(), own.correlate(keyword).scalar_subquery()
-    )
+    column: sa.ColumnElement[Any] = Keyword.__table__.c[f"applying_{figure}"]
+    return column
 
 
 def applying_intent() -> sa.ColumnElement[Any]:

@@ -68,8 +68,7 @@ def not_ready(transaction: Transaction, keyword_ids: Sequence[UUID]) -> NotReady
 
 def waiting(transaction: Transaction, sector_id: UUID, keyword_ids: Sequence[UUID]) -> list[KeywordToCluster]:
     """Return a sector's keywords that wait for a cluster; of `keyword_ids` only, when there are any."""
-    volume = applying("volume").label("applying_volume")
-    found = sa.select(KEYWORD.c.id, KEYWORD.c.text, volume).where(
+    found = sa.select(KEYWORD.c.id, KEYWORD.c.text, applying("volume")).where(
         *_waiting(transaction), KEYWORD.c.sector_id == sector_id
     )
     if keyword_ids:
