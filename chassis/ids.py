@@ -3,12 +3,15 @@
 import secrets
 import threading
 import time
+from collections.abc import Iterator
 from uuid import UUID
 
 from chassis.errors import InvalidArgument
 
 _lock = threading.Lock()
 _last: int = 0
+_LOW = (1 << 62) - 1
+_BLOCK = 1_000
 
 
 def new_id() -> UUID:
@@ -17,14 +20,37 @@ def new_id() -> UUID:
     Ids made in one millisecond count up in the 74 random bits, so that rows written together keep their order: lists
     are paged by id.
     """
+    return UUID(int=_number(_take(1)))
+
+
+def new_ids() -> Iterator[str]:
+    """Yield ids without end, in order, each as 32 digits: for who writes a hundred thousand rows.
+
+    A thousand are taken at a time, which costs a tenth of asking for each.
+    """
+    while True:
+        first = _number(_take(_BLOCK))
+        for number in range(first, first + _BLOCK):
+            yield f"{number:032x}"
+
+
+def _take(count: int) -> int:
+    """Return the first of so many values of 122 bits, time and random bits, that are nobody else's."""
     global _last  # noqa: PLW0603 - the one piece of state: what was given out last
     milliseconds = time.time_ns() // 1_000_000
     fresh = (milliseconds << 74) | secrets.randbits(74)
     with _lock:
-        _last = fresh if fresh >> 74 > _last >> 74 else _last + 1
-        value = _last
-    high, low = value >> 62, value & ((1 << 62) - 1)  # 48 bits of time and 12 of rand_a; 62 of rand_b
-    return UUID(int=(high >> 12 << 80) | (7 << 76) | ((high & 0xFFF) << 64) | (0b10 << 62) | low)
+        first = fresh if fresh >> 74 > _last >> 74 else _last + 1
+        if (first & _LOW) + count > _LOW:  # a block lies on one side of the bits that say which variant of UUID it is
+            first = ((first >> 62) + 1) << 62
+        _last = first + count - 1
+    return first
+
+
+def _number(value: int) -> int:
+    """Return the UUIDv7 of a value: 48 bits of time, 12 of rand_a, 62 of rand_b."""
+    high, low = value >> 62, value & _LOW
+    return (high >> 12 << 80) | (7 << 76) | ((high & 0xFFF) << 64) | (0b10 << 62) | low
 
 
 def parse_id(text: str) -> UUID | None:

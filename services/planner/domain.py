@@ -78,7 +78,7 @@ def display_text(text: str) -> str:
     """The keyword as it is shown: invisible marks removed, trimmed, runs of whitespace made one space, case
     kept.
     """
-    return " ".join(_INVISIBLE.sub("", text).split())
+    return " ".join((text if text.isascii() else _INVISIBLE.sub("", text)).split())
 
 
 def keyword_problem(text: str) -> str | None:
@@ -92,6 +92,8 @@ def keyword_problem(text: str) -> str | None:
 
 def names_something(text: str) -> bool:
     """Whether a text has a letter, a digit or a symbol such as an emoji, as every keyword does."""
+    if text[:1].isalnum():  # nearly every one
+        return True
     return any(unicodedata.category(character)[0] in "LNS" for character in text)
 
 

@@ -13,6 +13,7 @@ from services.planner.imports.errors import EmptyFile, FileTooLarge, NotText
 HEAD_BYTES = 65_536
 LINE_CHARS_MAX = 32_768
 """A longer physical line is cut into pieces of this size, so that one line cannot fill the memory."""
+_STRETCH_CHARS = 65_536
 
 _MAGIC = (
     (b"PK\x03\x04", "an Excel or ZIP file"),
@@ -52,6 +53,14 @@ class _Scan:
     cp1252: int = 0
     blobs: int = 0
 
+    def add_stretch(self, stretch: str) -> None:
+        """Take in several lines; nearly every file has nothing but plain ones, and those are only counted."""
+        if stretch.isascii() and not has_control_characters(stretch):
+            self.lines += stretch.count("\n") + (not stretch.endswith("\n"))
+            return
+        for line in stretch.removesuffix("\n").split("\n"):
+            self.add(line)
+
     def add(self, line: str) -> None:
         self.lines += 1
         if line.isascii():
@@ -87,12 +96,13 @@ def detect_encoding(source: BinaryIO, *, bytes_max: int, lines_max: int) -> Enco
         raise FileTooLarge("bytes", bytes_max)
     _refuse_known_binaries(head)
     encoding = _utf16(head) or Encoding("utf-8-sig")
-    scan = _Scan()
-    with text_lines(source, encoding) as lines:
-        for number, line in lines:
-            if number > lines_max:
+    scan, ended = _Scan(), 0
+    with _decoded(source, encoding) as wrapper:
+        for stretch in _stretches(wrapper):
+            ended += stretch.count("\n")
+            if ended + (not stretch.endswith("\n")) > lines_max:
                 raise FileTooLarge("lines", lines_max)
-            scan.add(line)
+            scan.add_stretch(stretch)
     if scan.is_binary:
         raise NotText
     if encoding.name == "utf-8-sig" and scan.cp1252 and not scan.utf8:
@@ -114,11 +124,17 @@ def text_lines(source: BinaryIO, encoding: Encoding) -> Iterator[Iterator[tuple[
 
     A line longer than LINE_CHARS_MAX comes in pieces with one number.
     """
+    with _decoded(source, encoding) as wrapper:
+        yield _numbered(wrapper)
+
+
+@contextmanager
+def _decoded(source: BinaryIO, encoding: Encoding) -> Iterator[io.TextIOWrapper]:
     source.seek(0)
     # newline=None: Unix, Windows and old Macintosh line ends alike.
     wrapper = io.TextIOWrapper(source, encoding.name, encoding.errors, newline=None)
     try:
-        yield _numbered(wrapper)
+        yield wrapper
     finally:
         wrapper.detach()
 
@@ -132,9 +148,37 @@ def has_control_characters(line: str) -> bool:
 
 def _numbered(wrapper: io.TextIOWrapper) -> Iterator[tuple[int, str]]:
     number = 1
-    while piece := wrapper.readline(LINE_CHARS_MAX):
-        yield number, piece.removesuffix("\n")
-        number += piece.endswith("\n")
+    for stretch in _stretches(wrapper):
+        *lines, rest = stretch.split("\n")
+        for line in lines:
+            if len(line) < LINE_CHARS_MAX:
+                yield number, line
+            else:
+                for start in range(0, len(line) + 1, LINE_CHARS_MAX):
+                    yield number, line[start : start + LINE_CHARS_MAX]
+            number += 1
+        if rest:
+            yield number, rest
+
+
+def _stretches(wrapper: io.TextIOWrapper) -> Iterator[str]:
+    """The text in stretches of whole lines; of a line that is too long to be held, a piece; and what has no line end.
+
+    One line at a time would cost twice as much.
+    """
+    rest = ""
+    while block := wrapper.read(_STRETCH_CHARS):
+        whole, end, tail = block.rpartition("\n")
+        if end:
+            yield rest + whole + end
+            rest = tail
+        else:
+            rest += block
+        while len(rest) >= LINE_CHARS_MAX:
+            yield rest[:LINE_CHARS_MAX]
+            rest = rest[LINE_CHARS_MAX:]
+    if rest:
+        yield rest
 
 
 def _utf16(head: bytes) -> Encoding | None:

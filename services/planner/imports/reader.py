@@ -13,7 +13,7 @@ each.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain, dropwhile, islice
 from typing import Any, BinaryIO
 
 from services.planner.domain import KEYWORD_CHARS_MAX, display_text, names_something
@@ -29,6 +29,8 @@ PREAMBLE_LINES_MAX = 20
 _HEADERS_SHOWN = 20
 _PROSE_STARTS = ("<", "{", "[")
 _BLANK = ' \t,;"\r\n\u00a0'  # a line of nothing but these has no cell with a value
+_KNOWN_MAX = 4_096  # cells of a column whose values are kept
+_KNOWN_CHARS_MAX = 32
 _TEXT_MAX = 2_048  # characters of an optional cell; half a URL is worse than none, so a longer one is left out
 
 
@@ -77,18 +79,19 @@ class KeywordFile:
         `report`.
         """
         with text_lines(self._source, self.encoding) as lines:
-            body = (numbered for numbered in lines if numbered[0] > self.header_line)
+            body = dropwhile(lambda numbered: numbered[0] <= self.header_line, lines)
+            columns = [_Column(name, index) for name, index in self.match.indexes.items() if name != "text"]
             found = _plain_records(body) if self.match.width == 1 else records(body, self.delimiter, self.match.width)
             previous = 0
             for record in found:
                 if record.line == previous:  # the rest of a line that was longer than LINE_CHARS_MAX
                     continue
                 previous = record.line
-                row = self._row(record, report)
+                row = self._row(record, columns, report)
                 if row is not None:
                     yield row
 
-    def _row(self, record: Record, report: ImportReport) -> KeywordRow | None:
+    def _row(self, record: Record, columns: "Sequence[_Column]", report: ImportReport) -> KeywordRow | None:
         reason = _refusal(record, self.match)
         text = ""
         if reason is None and record.cells is not None:
@@ -97,7 +100,7 @@ class KeywordFile:
         if reason is not None or record.cells is None:
             report.skip(record.line, reason or SkipReason.RAGGED, record.raw)
             return None
-        values = _values(record.line, record.cells, self.match, report)
+        values = _values(record.line, record.cells, columns, report, self.match.currency)
         return KeywordRow(line=record.line, text=text, **values)
 
 
@@ -162,7 +165,8 @@ def _plain_records(lines: Iterator[tuple[int, str]]) -> Iterator[Record]:
 
 def _refusal(record: Record, match: Match) -> SkipReason | None:
     """Why a record as a whole cannot be read."""
-    if has_control_characters(record.raw):
+    plain = record.raw.isascii() and record.raw.isprintable()  # the quicker question of two, and nearly always yes
+    if not plain and has_control_characters(record.raw):
         return SkipReason.CONTROL_CHARACTERS
     if len(record.raw) >= LINE_CHARS_MAX:
         return SkipReason.TOO_LONG
@@ -173,7 +177,7 @@ def _refusal(record: Record, match: Match) -> SkipReason | None:
 
 def _fits(cells: Sequence[str], width: int) -> bool:
     """Whether there is a cell for every column; spreadsheets leave empty ones behind the last."""
-    return len(cells) >= width and not any(cell.strip() for cell in cells[width:])
+    return len(cells) == width or (len(cells) > width and not any(cell.strip() for cell in cells[width:]))
 
 
 def _text_refusal(text: str) -> SkipReason | None:
@@ -183,16 +187,37 @@ def _text_refusal(text: str) -> SkipReason | None:
     return None if names_something(text) else SkipReason.NO_KEYWORD
 
 
-def _values(line: int, cells: Sequence[str], match: Match, report: ImportReport) -> dict[str, Any]:
+class _Column:
+    """One column of a file, with what its cells were read as: most come again and again."""
+
+    def __init__(self, name: str, index: int) -> None:
+        self.name, self.index = name, index
+        self._known: dict[str, object] = {}
+
+    def read(self, line: int, cell: str, report: ImportReport) -> object:
+        """The value of a cell; None when it is left out, which `report` gets to know each time."""
+        value = self._known.get(cell)
+        if value is None:
+            value = _value(line, self.name, cell, report)
+            if value is not None and len(cell) <= _KNOWN_CHARS_MAX and len(self._known) < _KNOWN_MAX:
+                self._known[cell] = value
+        return value
+
+
+def _values(
+    line: int, cells: Sequence[str], columns: Sequence[_Column], report: ImportReport, currency: str | None
+) -> dict[str, Any]:
     values: dict[str, Any] = {}
-    for name, index in match.indexes.items():
-        if name != "text" and cells[index]:
-            values[name] = _value(line, name, cells[index], report)
+    for column in columns:
+        cell = cells[column.index]
+        if cell:
+            values[column.name] = column.read(line, cell, report)
     if values.get("cpc_micros") is not None:
-        values.setdefault("cpc_currency", match.currency)
-    low, high = values.pop("volume_min", None), values.pop("volume_max", None)
-    if low is not None and high is not None:
-        values["volume"] = round(middle(low, high))
+        values.setdefault("cpc_currency", currency)
+    if "volume_min" in values or "volume_max" in values:
+        low, high = values.pop("volume_min", None), values.pop("volume_max", None)
+        if low is not None and high is not None:
+            values["volume"] = round(middle(low, high))
     return values
 
 

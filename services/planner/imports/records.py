@@ -3,7 +3,7 @@
 import csv
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 DELIMITERS = (",", "\t", ";")
 RECORD_LINES_MAX = 8
@@ -12,8 +12,7 @@ meant to open: its line is ragged, and the lines after it are read on their own.
 eats the file."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One record: the line it begins on, its cells, and its raw text. `cells` is None when its quotes do not
     close.
     """

@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from services.planner.domain import Intent
 
@@ -10,8 +11,7 @@ EXCERPT_CHARS = 120
 """A reported line is quoted up to this length: enough to find it, too little to carry a binary."""
 
 
-@dataclass(frozen=True, slots=True)
-class KeywordRow:
+class KeywordRow(NamedTuple):
     """One keyword as the file states it. What the file does not state, or states badly, is None.
 
     line: physical line in the file, from 1, where the record begins. text: the keyword for display, trimmed,

@@ -2,12 +2,13 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from uuid import RFC_4122
+from itertools import islice
+from uuid import RFC_4122, UUID
 
 import pytest
 
 from chassis.errors import InvalidArgument
-from chassis.ids import new_id, parse_id, require_id
+from chassis.ids import new_id, new_ids, parse_id, require_id
 
 
 class TestNewId:
@@ -25,6 +26,27 @@ class TestNewId:
         made = new_id()
         assert (made.version, made.variant) == (7, RFC_4122)
         assert abs((made.int >> 80) - time.time() * 1000) < 5000
+
+
+class TestNewIds:
+    def test_they_rise_between_those_made_one_by_one(self) -> None:
+        before = new_id()
+        made = [UUID(hex=text) for text in islice(new_ids(), 2_500)]
+        later = new_id()
+        assert [before, *made, later] == sorted([before, *made, later])
+        assert len({before, *made, later}) == len(made) + 2
+        assert {(row_id.version, row_id.variant) for row_id in made} == {(7, RFC_4122)}
+
+    def test_threads_never_get_the_same(self) -> None:
+        with ThreadPoolExecutor(8) as pool:
+            made = [text for texts in pool.map(lambda _: list(islice(new_ids(), 1_500)), range(8)) for text in texts]
+        assert len(set(made)) == len(made)
+
+    def test_a_block_stays_on_one_side_of_the_variant(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("chassis.ids._last", (time.time_ns() // 1_000_000 + 60_000 << 74) | (1 << 62) - 5)
+        made = [UUID(hex=text) for text in islice(new_ids(), 10)]
+        assert made == sorted(made)
+        assert {(row_id.version, row_id.variant) for row_id in made} == {(7, RFC_4122)}
 
 
 @pytest.mark.parametrize(
