@@ -1,12 +1,13 @@
 """The function `import_keywords`: an uploaded file becomes keywords of a sector, with a report of every line."""
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from chassis.database import Database, Transaction
+from chassis.database import DATABASE_AWAY, POOL_SIZE, Database, Transaction
 from chassis.errors import Fault, InvalidArgument
 from chassis.ids import require_id
 from chassis.objects import ObjectMissing, ObjectStore
@@ -21,7 +22,6 @@ from services.planner.imports import (
     KeywordRow,
     Limits,
     SkipReason,
-    best_rows,
 )
 from services.planner.repository import imports, limits
 from services.planner.usecases import options as read
@@ -29,6 +29,10 @@ from services.planner.usecases.keywords import brand_of, require_sector
 
 NAME = "import_keywords"
 _FILENAME_CHARS_MAX = 255
+_AT_ONCE = POOL_SIZE // 2
+"""So many imports run at once in a process, each with a connection, and another for a moment to tell how far it is; the
+next ones wait, and leave the others of the pool to calls that people wait for."""
+_TOLD_LINES = 25_000
 
 
 @dataclass(frozen=True)
@@ -38,13 +42,6 @@ class Upload:
     object_key: str
     filename: str
     sector: SectorClaim
-
-
-@dataclass(frozen=True)
-class _Content:
-    layout: str
-    rows: Sequence[KeywordRow]
-    report: ImportReport
 
 
 class ImportKeywords(WithoutModel):
@@ -59,6 +56,7 @@ class ImportKeywords(WithoutModel):
     def __init__(self, database: Database, objects: ObjectStore, file_limits: Limits | None = None) -> None:
         super().__init__(database, NAME)
         self._objects, self._file_limits = objects, file_limits or Limits()
+        self._room = threading.BoundedSemaphore(_AT_ONCE)
 
     def select(self, tenant: Tenant, subject_ids: Sequence[UUID], limit: int, options: Mapping[str, Any]) -> Selection:
         """Return the imports that were asked for: one file is one item, and it exists only once it is applied."""
@@ -86,9 +84,12 @@ class ImportKeywords(WithoutModel):
                 return done
             imports.begin(transaction, work.subject_id, upload.sector.id, upload.filename, work.step_id)
         try:
-            content = self._read(upload)  # outside of a transaction: it takes seconds, and the pool is small
-            with self._database.transaction(work.tenant) as transaction:
-                return apply_once(transaction, NAME, work, lambda: _store(transaction, work, upload.sector, content))
+            with (
+                self._room,
+                self._opened(upload.object_key, upload.filename) as file,
+                self._database.transaction(work.tenant) as transaction,
+            ):
+                return apply_once(transaction, NAME, work, lambda: self._store(transaction, work, upload, file))
         except (FileRefused, PlanLimit, UploadMissing) as fault:
             self._fail(work, fault)
             raise
@@ -111,10 +112,28 @@ class ImportKeywords(WithoutModel):
         with self._opened(object_key, object_key.rsplit("/", 1)[-1]) as file:
             return file.layout
 
-    def _read(self, upload: Upload) -> _Content:
+    def _store(self, transaction: Transaction, work: Work, upload: Upload, file: KeywordFile) -> Applied:
         report = ImportReport()
-        with self._opened(upload.object_key, upload.filename) as file:
-            return _Content(file.layout, list(best_rows(file.rows(report), report)), report)
+        rows = self._told(work, file, file.rows(report))
+        staged = imports.stage(transaction, rows, brand_of(work.tenant))
+        total, duplicates = imports.keep_best(transaction, report.listed_max - len(report.skipped))
+        for line in duplicates:
+            report.skip(line.line, SkipReason.DUPLICATE_IN_FILE, line.normalised, kept_line=line.kept_line)
+        report.skipped_counts[SkipReason.DUPLICATE_IN_FILE] += staged - total - len(duplicates)
+        limit = limits.locked(transaction)  # not before: others of the account would wait for the reading too
+        limit.require(imports.count_new(transaction, upload.sector))
+        counts = imports.store_staged(transaction, upload.sector, total)
+        imports.store_skipped(transaction, work.subject_id, report.skipped)
+        imports.complete(transaction, work.subject_id, _figures(file.layout, total, counts, report))
+        return Applied(1, [Made("keyword_import", str(work.subject_id))], _notes(counts, report))
+
+    def _told(self, work: Work, file: KeywordFile, rows: Iterator[KeywordRow]) -> Iterator[KeywordRow]:
+        """The rows; on the way the import's row says how many lines have been read, for people who watch."""
+        for number, row in enumerate(rows, 1):
+            if number % _TOLD_LINES == 0:
+                with suppress(*DATABASE_AWAY), self._database.transaction(work.tenant) as transaction:
+                    imports.tell(transaction, work.subject_id, file.layout, number)
+            yield row
 
     @contextmanager
     def _opened(self, object_key: str, filename: str) -> Iterator[KeywordFile]:
@@ -147,24 +166,17 @@ def _upload(tenant: Tenant, options: Mapping[str, Any]) -> Upload:
     return Upload(key, shown[:_FILENAME_CHARS_MAX], sector)
 
 
-def _store(transaction: Transaction, work: Work, sector: SectorClaim, content: _Content) -> Applied:
-    limit = limits.locked(transaction)
-    imports.stage(transaction, content.rows, brand_of(work.tenant))
-    limit.require(imports.count_new(transaction, sector))
-    counts = imports.store_staged(transaction, sector, len(content.rows))
-    report, skipped = content.report, content.report.skipped_counts
-    imports.store_skipped(transaction, work.subject_id, report.skipped)
-    figures = {
-        "layout": content.layout,
-        "line_count": len(content.rows) + skipped.total() - skipped[SkipReason.EMPTY],
+def _figures(layout: str, total: int, counts: imports.Counts, report: ImportReport) -> dict[str, Any]:
+    skipped = report.skipped_counts
+    return {
+        "layout": layout,
+        "line_count": total + skipped.total() - skipped[SkipReason.EMPTY],
         "created_count": counts.created,
         "updated_count": counts.updated,
         "unchanged_count": counts.unchanged,
         "skipped_count": skipped.total(),
         "note_count": report.note_counts.total(),
     }
-    imports.complete(transaction, work.subject_id, figures)
-    return Applied(1, [Made("keyword_import", str(work.subject_id))], _notes(counts, report))
 
 
 def _notes(counts: imports.Counts, report: ImportReport) -> list[str]:

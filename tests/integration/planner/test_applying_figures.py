@@ -26,12 +26,13 @@ _WRONG = """
     SELECT k.text, k.applying_volume, k.applying_difficulty FROM keyword k
     LEFT JOIN seed_keyword s ON s.id = k.seed_keyword_id
     LEFT JOIN private_seed_keyword p ON p.account_id = k.account_id AND p.id = k.private_seed_keyword_id
-    WHERE (k.applying_volume, k.applying_difficulty) IS DISTINCT FROM
+    WHERE k.account_id = ANY (:accounts) AND (k.applying_volume, k.applying_difficulty) IS DISTINCT FROM
         (coalesce(k.volume, s.volume, p.volume), coalesce(k.difficulty, s.difficulty, p.difficulty))
 """
 _WRONG_SUMS = """
     SELECT c.id FROM cluster c
     LEFT JOIN keyword k ON k.account_id = c.account_id AND k.cluster_id = c.id AND k.delete_time IS NULL
+    WHERE c.account_id = ANY (:accounts)
     GROUP BY c.account_id, c.id
     HAVING (c.volume, c.keyword_count) IS DISTINCT FROM (coalesce(sum(k.applying_volume), 0)::bigint, count(k.id))
         OR abs(c.difficulty - avg(k.applying_difficulty)) > 1e-6
@@ -45,12 +46,14 @@ class Library:
     def __init__(self, planner: Planner) -> None:
         self.planner, self.industry, self.template = planner, new_id(), new_id()
         self.owner = sa.create_engine(planner.owner_url)
+        self.accounts: list[UUID] = []
 
     def account(self, sites: int = 1) -> list[Account]:
         """A new account at sites whose sector is of this library."""
         claims = [SectorClaim(new_id(), self.template, "Coffee") for _ in range(sites)]
         first, *others = [SiteClaim(new_id(), self.industry, (claim,), f"Site {claim.id}") for claim in claims]
         account = Account(self.planner, self.planner.running.caller(a_passport(site=first)))
+        self.accounts.append(account.tenant.account_id)
         return [account, *map(account.at, others)]
 
     def add(self, text: str, volume: int | None = None, difficulty: float | None = None) -> UUID:
@@ -80,9 +83,10 @@ class Library:
             connection.execute(sa.text(statement), parameters)
 
     def wrong(self) -> list[Any]:
-        """Keywords and clusters of any tenant whose stored figures are not those that they are made of."""
+        """Keywords and clusters of these accounts whose stored figures are not those that they are made of."""
         with self.owner.begin() as connection:
-            return [*connection.execute(sa.text(_WRONG)).all(), *connection.execute(sa.text(_WRONG_SUMS)).all()]
+            checks = [connection.execute(sa.text(c), {"accounts": self.accounts}) for c in (_WRONG, _WRONG_SUMS)]
+            return [row for check in checks for row in check]
 
 
 @pytest.fixture

@@ -1,14 +1,23 @@
 """Whole files: large ones in bounded memory, real exports as they are, and the example the project ships."""
 
+import io
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from chassis.ids import new_id
+from chassis.objects import FolderStore
 from services.planner.domain import Intent, normalise
 from services.planner.imports import ImportReport, KeywordFile, KeywordRow, SkipReason, best_rows
+from services.planner.usecases.imports import ImportKeywords
+from tests.integration.planner.conftest import Account, Planner
 
 ROOT = Path(__file__).parents[3]
 REAL_FILES = ROOT.parent / "shared" / "data" / "keywords"
@@ -39,6 +48,81 @@ class TestLargeFiles:
             peak, count = _peak_bytes(best_rows(islice(KeywordFile(source).rows(report), HELD_ROWS), report))
         assert count == HELD_ROWS
         assert peak < 600 * HELD_ROWS
+
+
+class TestImportOfALargeFile:
+    def test_its_rows_are_never_all_in_memory(self, account: Account) -> None:
+        account.allow(LARGE_LINES)
+        lines = "".join(f"keyword number {number},{number}\n" for number in range(2 * HELD_ROWS))
+        options = account.upload(f"keyword,volume\n{lines}".encode())
+        work = account.work(new_id(), **options)
+        tracemalloc.start()
+        try:
+            account.planner.functions["import_keywords"].apply(work, None)
+            assert tracemalloc.get_traced_memory()[1] < 4_000_000
+        finally:
+            tracemalloc.stop()
+        assert account.report(work.subject_id).created_count == 2 * HELD_ROWS
+
+    def test_how_far_it_is_can_be_seen(self, account: Account) -> None:
+        account.allow(LARGE_LINES)
+        lines = "".join(f"keyword number {number},{number}\n" for number in range(3 * HELD_ROWS))
+        work = account.work(new_id(), **account.upload(f"keyword,volume\n{lines}".encode()))
+        seen: list[int] = []
+        objects = _Watched(account.planner.objects, lambda: seen.append(account.report(work.subject_id).line_count))
+        ImportKeywords(account.planner.database, objects).apply(work, None)
+        assert seen == sorted(seen)
+        assert {25_000, 50_000} <= set(seen)
+
+
+class _Watched(FolderStore):
+    """An object store that tells whenever some of an object was read."""
+
+    def __init__(self, store: FolderStore, tell: Callable[[], None]) -> None:
+        self._store, self._tell = store, tell
+
+    def open(self, key: str) -> BinaryIO:
+        class File(io.BytesIO):
+            def read1(file, size: int | None = -1, /) -> bytes:  # noqa: N805 - self is the store
+                if file.tell() % (1 << 17) == 0:
+                    _aside(self._tell)
+                return super().read1(size)
+
+        return cast("BinaryIO", File(self._store.read(key)))
+
+
+def _aside(tell: Callable[[], None]) -> None:
+    """Do it in a thread of its own: the one that reads is in a transaction."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(tell).result()
+
+
+WORDS = st.sampled_from(
+    ["moka", "MOKA", "Moka ", "pot", "caf\u00e9", "cafe\u0301", "back\\slash", "\\N", "a\u00a0b", "\u2615"]
+)
+LINES = st.lists(
+    st.tuples(st.lists(WORDS, min_size=1, max_size=2), st.sampled_from(["", "0", "7", "90", "many"])), max_size=30
+)
+
+
+class TestBestOfEach:
+    @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(lines=LINES)
+    def test_the_database_chooses_as_best_rows_does(self, planner: Planner, lines: list[tuple[list[str], str]]) -> None:
+        data = "".join(
+            ["keyword,volume\n", "known,1\n", *(f"{' '.join(w)},{volume}\n" for w, volume in lines)]
+        ).encode()
+        account, expected = planner.account(), ImportReport()
+        best = {row.text: row.volume or 0 for row in best_rows(KeywordFile(io.BytesIO(data)).rows(expected), expected)}
+        report = account.import_file(data)
+        assert {row.text: row.volume for row in account.rows("Keywords")} == best
+        assert (report.created_count, report.skipped_count) == (len(best), expected.skipped_counts.total())
+        listed = account.rows("ImportSkippedLines", filter=f'keyword_import_id = "{report.id}"', order_by="line")
+        said = [
+            (s.line, s.reason.value, s.text if s.kept_line is None else f"{s.text} (kept: line {s.kept_line})")
+            for s in sorted(expected.skipped, key=lambda s: s.line)
+        ]
+        assert [(line.line, line.reason, line.text) for line in listed] == said
 
 
 def _peak_bytes(rows: Iterator[KeywordRow]) -> tuple[int, int]:

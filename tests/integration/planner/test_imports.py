@@ -79,6 +79,16 @@ class TestLayouts:
         assert (keyword.difficulty, keyword.cpc_micros, keyword.cpc_currency) == (62.0, 1_250_000, "USD")
         assert (keyword.intent, keyword.competition) == (3, 1.0)
 
+    def test_cells_are_stored_as_they_are(self, account: Account) -> None:
+        text = 'Keyword,Position,Volume,URL\nback\\slash n \\N,1,5,"https://coffee.example/a\tb\\c\nd"\n'
+        account.import_file(text.encode())
+        (keyword,) = account.rows("Keywords")
+        assert (keyword.text, keyword.volume, keyword.url) == (
+            "back\\slash n \\N",
+            5,
+            "https://coffee.example/a\tb\\c\nd",
+        )
+
     def test_impressions_are_not_volume(self, account: Account) -> None:
         account.import_file(SEARCH_CONSOLE.encode())
         (keyword,) = account.rows("Keywords", filter='text = "espresso machine"')
