@@ -10,19 +10,16 @@ BEGIN
         primary_keyword_id = CASE WHEN sums.has_primary THEN cluster.primary_keyword_id ELSE sums.most_searched END
     FROM (
         SELECT c.account_id, c.id, count(k.id) AS keyword_count,
-            coalesce(sum(coalesce(k.volume, s.volume, p.volume)), 0)::bigint AS volume,
-            avg(coalesce(k.difficulty, s.difficulty, p.difficulty)) AS difficulty,
+            coalesce(sum(k.applying_volume), 0)::bigint AS volume, avg(k.applying_difficulty) AS difficulty,
             count(*) FILTER (WHERE coalesce(k.intent, k.derived_intent) = 'informational') AS informational,
             count(*) FILTER (WHERE coalesce(k.intent, k.derived_intent) = 'navigational') AS navigational,
             count(*) FILTER (WHERE coalesce(k.intent, k.derived_intent) = 'commercial') AS commercial,
             count(*) FILTER (WHERE coalesce(k.intent, k.derived_intent) = 'transactional') AS transactional,
             coalesce(bool_or(k.id = c.primary_keyword_id), false) AS has_primary,
-            (array_agg(k.id ORDER BY coalesce(k.volume, s.volume, p.volume) DESC NULLS LAST, length(k.text),
-                k.normalised))[1] AS most_searched
+            (array_agg(k.id ORDER BY k.applying_volume DESC NULLS LAST, length(k.text), k.normalised))[1]
+                AS most_searched
         FROM cluster c
         LEFT JOIN keyword k ON k.account_id = c.account_id AND k.cluster_id = c.id AND k.delete_time IS NULL
-        LEFT JOIN seed_keyword s ON s.id = k.seed_keyword_id
-        LEFT JOIN private_seed_keyword p ON p.account_id = k.account_id AND p.id = k.private_seed_keyword_id
         WHERE c.id = ANY(cluster_ids)
         GROUP BY c.account_id, c.id
     ) sums
