@@ -15,6 +15,7 @@ from chassis import client, wire
 from chassis.errors import Kind
 
 _DEADLINES_S: Mapping[str, float] = {
+    "AddKeywordsFromSeeds": 30.0,  # adds as many as a filter finds
     "InspectKeywordFile": 30.0,  # reads the whole upload
     "QuoteRun": 30.0,  # asks every service for its queue
     "QuoteReplay": 30.0,  # the same, of one

@@ -144,13 +144,18 @@ def undelete(resource: "Resource", message: type[Message]) -> Method:
 
 
 def found_by(resource: "Resource", request: Any, *, deleted: bool = False) -> list[sa.ColumnElement[bool]]:
-    """Return the conditions that a request's `filter` and `search` put on rows, live ones or deleted ones.
+    """Return the conditions that a request's `filter` and `search` put on rows.
+
+    Of rows that can be deleted, live ones or deleted ones.
 
     Raises:
         InvalidArgument: the filter is none, or names what may not be filtered by.
     """
-    hidden = resource.table.c.delete_time
-    return [*_asked(resource, request), hidden.is_not(None) if deleted else hidden.is_(None)]
+    where = _asked(resource, request)
+    if resource.soft:
+        hidden = resource.table.c.delete_time
+        where.append(hidden.is_not(None) if deleted else hidden.is_(None))
+    return where
 
 
 class _Conditions:

@@ -21,7 +21,7 @@ from services.planner.resources import (
     RECLUSTERING_MOVE,
     SEED_KEYWORD,
 )
-from services.planner.usecases import arranging, bulk, keywords, overlap, pages, reclustering
+from services.planner.usecases import arranging, bulk, keywords, overlap, pages, reclustering, seeds
 from services.planner.usecases.imports import ImportKeywords
 
 _update_keyword = KEYWORD.update(planner_pb2.Keyword, then=keywords.placed)
@@ -166,6 +166,22 @@ class PlannerServicer(planner_service_pb2_grpc.PlannerServiceServicer):
         with self.database.transaction(call.tenant()) as transaction:
             reclustering.apply(transaction, reclustering_id, by=by, etag=request.etag)
             return resources.reclustering(transaction, reclustering_id)
+
+    def AddKeywordsFromSeeds(
+        self, request: planner_service_pb2.AddKeywordsFromSeedsRequest, context: grpc.ServicerContext
+    ) -> planner_service_pb2.AddKeywordsFromSeedsResponse:
+        """Add keywords of the library to a sector."""
+        sector_id = require_id("sector_id", request.sector_id)
+        wanted = translate.seeds(request, SEED_KEYWORD.found_by(request))
+        answer = planner_service_pb2.AddKeywordsFromSeedsResponse
+        with self.database.transaction(call.tenant()) as transaction:
+            return idempotency.once(
+                transaction,
+                "AddKeywordsFromSeeds",
+                request,
+                answer,
+                lambda: translate.added(seeds.add_keywords(transaction, sector_id, wanted)),
+            )
 
     def OverruleOverlap(
         self, request: planner_service_pb2.OverruleOverlapRequest, context: grpc.ServicerContext

@@ -10,8 +10,9 @@ from chassis.resource import from_message
 from chassis.resource.columns import enum_text
 from services.planner.repository.bulk import Chosen, Conditions
 from services.planner.repository.keywords import NewKeyword
-from services.planner.usecases.bulk import Undeleted, choose
+from services.planner.usecases.bulk import Undeleted, check_choice, choose
 from services.planner.usecases.pages import Page
+from services.planner.usecases.seeds import Added, Seeds
 
 _FIELDS = (
     *("sector_id", "text", "volume", "difficulty", "intent", "country", "impressions"),
@@ -59,6 +60,29 @@ def page(found: Page) -> planner_pb2.ClusterPage:
         keywords=[keyword.text for keyword in found.keywords],
         keyword_ids=[str(keyword.id) for keyword in found.keywords],
         volume=found.volume,
+    )
+
+
+def seeds(request: planner_service_pb2.AddKeywordsFromSeedsRequest, where: Conditions) -> Seeds:
+    """Return which seeds a request means; `where` is what its filter and search say.
+
+    Raises:
+        InvalidArgument: it says neither which nor by what they are found, or both; or an id is none.
+    """
+    ids = [require_id("seed_keyword_ids", text) for text in request.seed_keyword_ids]
+    check_choice("seed_keyword_ids", ids, is_filtered=bool(request.filter.strip() or request.search.strip()))
+    return Seeds(ids, where)
+
+
+def added(result: Added) -> planner_service_pb2.AddKeywordsFromSeedsResponse:
+    """Return how many keywords came of seeds, and which did not."""
+    refused = planner_service_pb2.AddKeywordsFromSeedsResponse.Refused
+    return planner_service_pb2.AddKeywordsFromSeedsResponse(
+        added_count=result.added,
+        existing_count=result.existing,
+        missing_seed_keyword_ids=map(str, result.missing),
+        refused_count=len(result.refused),
+        refused=[refused(seed_keyword_id=str(row_id), text=text) for row_id, text in result.refused],
     )
 
 

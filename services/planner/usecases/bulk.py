@@ -44,14 +44,23 @@ def choose(keyword_ids: Sequence[UUID], etags: Sequence[str], where: Conditions,
     Raises:
         InvalidArgument: it says neither or both, names too many, or has another number of etags.
     """
-    if is_filtered == bool(keyword_ids):
-        said = "and not a filter or a search too" if is_filtered else "or give a filter or a search"
-        raise InvalidArgument.field("keyword_ids", f"name up to {IDS_MAX:,} keywords, {said}")
-    if len(keyword_ids) > IDS_MAX:
-        raise InvalidArgument.field("keyword_ids", f"has {len(keyword_ids):,} ids; at most {IDS_MAX:,} are taken")
+    check_choice("keyword_ids", keyword_ids, is_filtered=is_filtered)
     if etags and len(etags) != len(keyword_ids):
         raise InvalidArgument.field("etags", "must be empty, or have as many as keyword_ids")
     return Chosen(where, dict(zip(keyword_ids, etags or [""] * len(keyword_ids), strict=True)))
+
+
+def check_choice(field: str, ids: Sequence[UUID], *, is_filtered: bool) -> None:
+    """Check that a request says which rows it means in one way: by their ids, or by a filter or a search.
+
+    Raises:
+        InvalidArgument: it says neither or both, or names too many.
+    """
+    if is_filtered == bool(ids):
+        said = "and not a filter or a search too" if is_filtered else "or give a filter or a search"
+        raise InvalidArgument.field(field, f"name up to {IDS_MAX:,} keywords, {said}")
+    if len(ids) > IDS_MAX:
+        raise InvalidArgument.field(field, f"has {len(ids):,} ids; at most {IDS_MAX:,} are taken")
 
 
 def update_keywords(database: Database, tenant: Tenant, chosen: Chosen, values: Mapping[str, Any]) -> Changed:
