@@ -207,6 +207,15 @@ def get_industry(transaction: Transaction, industry_id: UUID) -> Row | None:
     return transaction.one(sa.select(industry).where(industry.c.id == industry_id))
 
 
+def catalogue(connection: sa.Connection) -> tuple[Sequence[sa.RowMapping], Sequence[sa.RowMapping]]:
+    """Return all industries and all their sectors, by name."""
+    industries, sectors = (
+        connection.execute(sa.select(rows).order_by(rows.c.name, rows.c.id)).mappings().all()
+        for rows in (industry, industry_sector)
+    )
+    return industries, sectors
+
+
 def get_templates(transaction: Transaction, industry_id: UUID, ids: Sequence[UUID]) -> dict[UUID, Row]:
     """Return sectors of an industry in the catalogue, by id; ids of other industries are left out."""
     statement = sa.select(industry_sector).where(

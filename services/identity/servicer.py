@@ -91,6 +91,10 @@ class IdentityServicer(identity_service_pb2_grpc.IdentityServiceServicer):
         request.account.id = str(call.tenant().account_id)
         return cast("pb.Account", _update_account(self, request, context))
 
+    def GetCatalogue(self, request: rpc.GetCatalogueRequest, context: grpc.ServicerContext) -> rpc.GetCatalogueResponse:
+        """Read the whole catalogue."""
+        return translate.catalogue(*sites.get_catalogue(self.database))
+
     def CreateApiKey(self, request: rpc.CreateApiKeyRequest, context: grpc.ServicerContext) -> rpc.CreateApiKeyResponse:
         """Make an API key and show it once."""
         row, secret = keys.create_api_key(

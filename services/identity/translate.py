@@ -1,6 +1,6 @@
 """Between identity's messages and what its use cases speak of."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC
 from typing import Any
 from uuid import UUID
@@ -50,6 +50,16 @@ def new_key(key: identity_pb2.ApiKey) -> NewKey:
         site_id=require_id("api_key.site_id", key.site_id) if key.site_id else None,
         scopes=tuple(key.scopes),
         expire_time=key.expire_time.ToDatetime(tzinfo=UTC) if key.HasField("expire_time") else None,
+    )
+
+
+def catalogue(
+    industries: Sequence[sa.RowMapping], sectors: Sequence[sa.RowMapping]
+) -> identity_service_pb2.GetCatalogueResponse:
+    """Return the whole catalogue."""
+    return identity_service_pb2.GetCatalogueResponse(
+        industries=[to_message(identity_pb2.Industry, row) for row in industries],
+        industry_sectors=[to_message(identity_pb2.IndustrySector, row) for row in sectors],
     )
 
 

@@ -42,6 +42,12 @@ def normal_domain(text: str, field: str = "site.domain") -> str:
     return name
 
 
+def get_catalogue(database: Database) -> tuple[Sequence[sa.RowMapping], Sequence[sa.RowMapping]]:
+    """Return all industries of the platform's catalogue and all their sectors, by name."""
+    with database.untenanted() as connection:
+        return repository.catalogue(connection)
+
+
 def create_site(transaction: Transaction, asked: NewSite) -> sa.RowMapping:
     """Make a site with its first sectors.
 

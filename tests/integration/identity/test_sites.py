@@ -284,6 +284,16 @@ class TestAccount:
         assert [event.payload_json for event in told] == ['{"time_zone": "Asia/Karachi"}']
 
 
+def test_an_operator_reads_the_whole_catalogue_without_an_account(identity: Identity) -> None:
+    operator = identity.edge().allowed("operator")
+    catalogue = operator.call(identity.stub.GetCatalogue, rpc.GetCatalogueRequest())
+    industries = {industry.id: industry for industry in catalogue.industries}
+    assert len(industries) == 30
+    (coffee,) = [sector for sector in catalogue.industry_sectors if sector.slug == "coffee-equipment"]
+    assert (coffee.name, industries[coffee.industry_id].slug) == ("Coffee equipment", "food-and-drink")
+    assert reason(identity.edge(), identity.stub.GetCatalogue, rpc.GetCatalogueRequest()) == "PERMISSION_DENIED"
+
+
 def dump(identity: Identity) -> str:
     """Return everything the owner's tables hold, as text."""
     with psycopg.connect(identity.urls.owner.replace("+psycopg", "")) as connection:
