@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, aggregate_order_by
 from sqlalchemy.orm import Mapped, mapped_column
 
-from chassis import columns, idempotency, outbox, tenancy, work
-from chassis.tenancy import AccountRow, Editable, SectorRow, SiteRow, SoftDeleted, TenantBase
+from chassis import columns, tenancy
+from chassis.tenancy import AccountRow, Editable, SectorRow, SiteRow, SoftDeleted
 from services.planner.domain import (
     CONTENT_STRUCTURES,
     CONTENT_TYPES,
@@ -19,6 +19,33 @@ from services.planner.domain import (
     ReclusteringStatus,
     Verdict,
 )
+from services.planner.models.base import Base, table
+from services.planner.models.seeds import PrivateSeedKeyword, SeedKeyword, SeedKeywordLibrary
+
+__all__ = [
+    "CATALOGUE",
+    "SECTOR_KEY",
+    "AccountLimit",
+    "Base",
+    "Cluster",
+    "ClusterContent",
+    "ContentIdea",
+    "ContentIdeaKeyword",
+    "ImportSkippedLine",
+    "Keyword",
+    "KeywordImport",
+    "PrivateSeedKeyword",
+    "Reclustering",
+    "ReclusteringMove",
+    "SeedKeyword",
+    "SeedKeywordLibrary",
+    "SitePage",
+    "applying",
+    "applying_intent",
+    "idea_keywords",
+    "intent_source",
+    "table",
+]
 
 SECTOR_KEY = ("account_id", "site_id", "sector_id", "id")
 """What a link inside one sector points at; foreign keys ignore row level security, so it names the whole tenant."""
@@ -26,72 +53,10 @@ CATALOGUE = frozenset({"seed_keyword"})
 """Tables of the platform that belong to no tenant."""
 
 
-class Base(TenantBase):
-    """Base of the planner's tables."""
-
-    __abstract__ = True
-    metadata = tenancy.metadata()
-
-
-outbox.add_tables(Base.metadata)
-idempotency.add_table(Base.metadata)
-work.add_table(Base.metadata)
-
-
 def _named(name: str, key: sa.ForeignKeyConstraint) -> sa.ForeignKeyConstraint:
     """The key under a name of our own: the one made of its columns is longer than PostgreSQL takes."""
     key.name = name
     return key
-
-
-class _Seed:
-    """The columns of a library keyword: the platform's, or an account's own."""
-
-    industry_id: Mapped[UUID] = mapped_column(sa.Uuid, nullable=False)
-    industry_sector_id: Mapped[UUID] = mapped_column(sa.Uuid, nullable=False)
-    text: Mapped[str] = columns.text(default=None)
-    normalised: Mapped[str] = columns.text(default=None)
-    volume: Mapped[int | None] = mapped_column(sa.BigInteger)
-    difficulty: Mapped[float | None] = mapped_column(sa.Double)
-    intent: Mapped[str | None] = mapped_column(sa.Text)
-    country: Mapped[str] = columns.text()
-
-
-class SeedKeyword(_Seed, Base):
-    """A keyword of the platform's library; operators write it, every account reads it."""
-
-    __tablename__ = "seed_keyword"
-    __table_args__ = (
-        sa.UniqueConstraint("industry_sector_id", "normalised"),
-        columns.one_of("intent", *Intent),
-    )
-
-    id: Mapped[UUID] = mapped_column(sa.Uuid, primary_key=True, sort_order=-4)
-    create_time: Mapped[datetime] = mapped_column(
-        sa.DateTime(timezone=True), server_default=sa.func.now(), nullable=False
-    )
-
-
-class PrivateSeedKeyword(_Seed, AccountRow, Base):
-    """A library keyword that an account added; others see it only once an operator promotes it into `seed_keyword`.
-
-    A table of its own, so that the library's unique cannot tell one tenant what another has.
-    """
-
-    __tablename__ = "private_seed_keyword"
-    __table_args__ = (
-        sa.UniqueConstraint("account_id", "industry_sector_id", "normalised", name="private_seed_keyword_text_key"),
-        columns.one_of("intent", *Intent),
-    )
-
-
-class SeedKeywordLibrary:
-    """Both libraries as one, as the caller's account sees them."""
-
-    __table__ = sa.union_all(
-        sa.select(*[SeedKeyword.__table__.c[c.name] for c in SeedKeyword.__table__.c]),
-        sa.select(*[PrivateSeedKeyword.__table__.c[c.name] for c in SeedKeyword.__table__.c]),
-    ).subquery("seed_keyword_library")
 
 
 # In the lines that PostgreSQL prints, as Alembic compares them.
@@ -425,11 +390,6 @@ class AccountLimit(Base):
     plan: Mapped[str] = mapped_column(sa.Text, nullable=False, server_default=FREE_PLAN)
     max_keywords: Mapped[int] = mapped_column(sa.BigInteger, nullable=False, server_default=str(FREE_KEYWORDS_MAX))
     keyword_count: Mapped[int] = columns.whole()
-
-
-def table(rows: type[Base]) -> sa.Table:
-    """Return the table of a row class; `__table__` is typed as any FROM clause, which cannot be inserted into."""
-    return rows.metadata.tables[rows.__tablename__]
 
 
 def applying(figure: str) -> sa.ColumnElement[Any]:
