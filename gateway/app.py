@@ -17,7 +17,7 @@ from chassis.clock import Clock, SystemClock
 from chassis.errors import Fault, Internal
 from chassis.objects import ObjectStore
 from chassis.passport import Issuer
-from gateway import exports, health, problems, streams, uploads
+from gateway import exports, health, library, problems, streams, uploads
 from gateway.admission import Admission
 from gateway.bindings import Binding, all_bindings
 from gateway.bodies import throw_away
@@ -142,6 +142,8 @@ class Gateway:
         events = EventStream(admission, self._remotes, self.feeds, heartbeat_s=limits.stream_heartbeat_s)
         self._router.add("POST", Template.parse(uploads.PATH), imports)
         self._router.add("GET", Template.parse(streams.PATH), events)
+        preview = library.LibraryPreview(admission, self._remotes, objects)
+        self._router.add("POST", Template.parse(library.PATH), preview)
         self._router.add("GET", Template.parse(exports.PATH), exports.KeywordExport(admission, self._remotes))
 
     def _add_pages(self, bindings: list[Binding], clock: Clock) -> None:

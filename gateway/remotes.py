@@ -16,7 +16,9 @@ from chassis.errors import Kind
 
 _DEADLINES_S: Mapping[str, float] = {
     "AddKeywordsFromSeeds": 30.0,  # adds as many as a filter finds
+    "ApplyLibraryChange": 60.0,  # writes as many lines as an operator's file has
     "InspectKeywordFile": 30.0,  # reads the whole upload
+    "PreviewLibraryImport": 60.0,  # reads the whole upload, and compares and keeps each line
     "QuoteRun": 30.0,  # asks every service for its queue
     "QuoteReplay": 30.0,  # the same, of one
     "TestSiteIntegration": 30.0,  # asks somebody's website

@@ -5,9 +5,10 @@ from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
 from igny8.orchestrator.v1 import orchestrator_pb2
+from igny8.planner.v1 import planner_pb2
 
 from chassis.errors import Fault, InvalidArgument, NotFound
-from gateway import exports, problems, streams, uploads
+from gateway import exports, intake, library, problems, streams, uploads
 from gateway.bindings import SERVICES, SITE, Binding
 from gateway.convert.fields import rest_name
 from gateway.openapi.comments import comment
@@ -51,6 +52,7 @@ def make_document(bindings: Sequence[Binding]) -> dict[str, Any]:
     for binding in bindings:
         paths.setdefault(binding.template.public, {})[binding.method.lower()] = _operation(binding, schemas)
     paths.setdefault(uploads.PATH, {})["post"] = _upload(schemas)
+    paths.setdefault(library.PATH, {})["post"] = _preview(schemas)
     paths.setdefault(streams.PATH, {})["get"] = _stream()
     paths.setdefault(exports.PATH, {})["get"] = _export()
     return {
@@ -143,8 +145,10 @@ def _query_parameter(field: FieldDescriptor, schemas: Schemas) -> dict[str, Any]
 
 
 def _idempotency(binding: Binding) -> list[dict[str, Any]]:
-    if REQUEST_ID not in binding.request.fields_by_name:
-        return []
+    return _key_header() if REQUEST_ID in binding.request.fields_by_name else []
+
+
+def _key_header() -> list[dict[str, Any]]:
     text = "Any text of up to 200 visible ASCII characters; the same call with the same key is made once."
     schema = {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"}
     return [{"name": "Idempotency-Key", "in": "header", "description": text, "schema": schema}]
@@ -152,13 +156,6 @@ def _idempotency(binding: Binding) -> list[dict[str, Any]]:
 
 def _upload(schemas: Schemas) -> dict[str, Any]:
     sector = {"type": "string", "format": "uuid", "description": "The sector that the keywords belong to."}
-    filename = {"type": "string", "description": "What the file is called; that of the form's part by default."}
-    file = {"type": "string", "format": "binary", "description": "The export of a keyword tool, as it is."}
-    form = {
-        "type": "object",
-        "properties": {"file": file, "sector_id": sector, "filename": filename},
-        "required": ["file"],
-    }
     run = {_JSON: {"schema": schemas.reference(orchestrator_pb2.Run.DESCRIPTOR, Use.ANSWER)}}
     location = {"description": "The run.", "schema": {"type": "string"}}
     return {
@@ -167,19 +164,47 @@ def _upload(schemas: Schemas) -> dict[str, Any]:
         "summary": "Imports a file of keywords",
         "description": "Takes a file of up to 200 MB as a form or as the body itself, and starts the run that imports "
         "it. The report is then under keyword-imports.\n\nNeeds the scope `write`.",
-        "parameters": [
-            _path_parameter("site_id"),
-            {"name": "sector_id", "in": "query", "description": "When the body is the file itself.", "schema": sector},
-            {"name": "filename", "in": "query", "description": "When the body is the file itself.", "schema": filename},
-        ],
-        "requestBody": {
-            "required": True,
-            "content": {uploads.MULTIPART: {"schema": form}} | {kind: {"schema": file} for kind in uploads.RAW_TYPES},
-        },
+        **_file("The export of a keyword tool, as it is.", {"sector_id": sector}, [_path_parameter("site_id")]),
         "responses": {
             "202": {"description": "The run that imports it.", "headers": {"Location": location}, "content": run}
         }
         | _refused([*_ALWAYS, *_WITH_BODY, 401, 403, 404]),
+    }
+
+
+def _preview(schemas: Schemas) -> dict[str, Any]:
+    fields = {
+        name: {"type": "string", "description": f"The {name} of lines that name none: its id, slug or name."}
+        for name in library.FIELDS
+    }
+    change = {_JSON: {"schema": schemas.reference(planner_pb2.LibraryChange.DESCRIPTOR, Use.ANSWER)}}
+    location = {"description": "The change.", "schema": {"type": "string"}}
+    return {
+        "operationId": "PreviewLibraryImport",
+        "tags": ["planner"],
+        "summary": "Shows what a file would do to the platform's library",
+        "description": "Takes a file of up to 50,000 lines as a form or as the body itself, with the columns keyword, "
+        "volume, difficulty, intent, country, industry and sector, and writes nothing: its lines are under "
+        "library-change-lines, and ApplyLibraryChange writes them.\n\nNeeds the scope `operator`.",
+        **_file("The keywords with their sectors.", fields, _key_header()),
+        "responses": {"201": {"description": "The change.", "headers": {"Location": location}, "content": change}}
+        | _refused([*_ALWAYS, *_WITH_BODY, 401, 403]),
+    }
+
+
+def _file(what: str, fields: dict[str, Schema], parameters: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return parameters and body of an operation that takes a file, with what may be said beside it."""
+    filename = {"type": "string", "description": "What the file is called; that of the form's part by default."}
+    file = {"type": "string", "format": "binary", "description": what}
+    said = fields | {"filename": filename}
+    form = {"type": "object", "properties": {"file": file} | said, "required": ["file"]}
+    beside = {"in": "query", "description": "When the body is the file itself."}
+    return {
+        "parameters": [*parameters, *[{"name": name, **beside, "schema": schema} for name, schema in said.items()]],
+        "requestBody": {
+            "required": True,
+            "content": {intake.MULTIPART: {"schema": form}} | {kind: {"schema": file} for kind in intake.RAW_TYPES},
+        },
     }
 
 

@@ -15,6 +15,7 @@ from services.planner.clustering import ApartClusterer, Clusterer, SemanticClust
 from services.planner.config import PlannerConfig
 from services.planner.servicer import PlannerServicer
 from services.planner.usecases import clustering, facts, ideas, imports, reclustering
+from services.planner.usecases.library import Library
 
 
 def functions(database: Database, objects: ObjectStore, clusterer: Clusterer) -> dict[str, Function]:
@@ -33,7 +34,7 @@ def offers(database: Database, sweep: Database, objects: ObjectStore, clusterer:
         Offer(
             "igny8.planner.v1.PlannerService",
             planner_service_pb2_grpc.add_PlannerServiceServicer_to_server,
-            PlannerServicer(database, imports.ImportKeywords(database, objects)),
+            PlannerServicer(database, imports.ImportKeywords(database, objects), Library(sweep, objects)),
         ),
         *service.common_offers(
             sweep=sweep,

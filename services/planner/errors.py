@@ -9,6 +9,7 @@ Fault
  ├─ FailedPrecondition
  │   ├─ TooFewKeywords        TOO_FEW_KEYWORDS       clustering needs more
  │   ├─ PlanLimit             PLAN_LIMIT             the plan allows no more keywords
+ │   ├─ PreviewOutdated       PREVIEW_OUTDATED       the library is not what it was when it was looked at
  │   └─ UploadMissing         WRONG_STATE            the uploaded file is gone
  └─ Unavailable
      └─ ClusteringInterrupted UNAVAILABLE            its process ended; the step is tried again
@@ -63,6 +64,19 @@ class PlanLimit(FailedPrecondition):
             f"The plan {plan} allows {allowed:,} keywords; {used:,} are used, so {left:,} fit and {wanted:,} would be "
             "added. Delete keywords, bring a shorter list, or choose a larger plan.",
             metadata={"plan": plan, "allowed": str(allowed), "used": str(used), "wanted": str(wanted)},
+        )
+
+
+class PreviewOutdated(FailedPrecondition):
+    """The library is not what it was when a change was previewed."""
+
+    reason = "PREVIEW_OUTDATED"
+
+    def __init__(self, lines: int) -> None:
+        super().__init__(
+            f"The library has changed since the preview: {lines:,} of its lines would do something else now, so "
+            "nothing was written. Upload the file again and look at the new preview.",
+            metadata={"lines": str(lines)},
         )
 
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from google.protobuf.message import Message
 from igny8.planner.v1 import planner_pb2
 
-from chassis.database import Transaction
+from chassis.database import Database, Transaction
 from chassis.errors import InvalidArgument
 from chassis.resource import Resource, to_message
 from chassis.resource.rules import at_most, between, chosen, language
@@ -151,6 +151,24 @@ IMPORT_SKIPPED_LINE = Resource(
     orders=("line",),
     search=("text",),
 )
+LIBRARY_CHANGE = Resource(
+    message=planner_pb2.LibraryChange,
+    table=models.LibraryChange,
+    plural="library_changes",
+    filters=("kind", "status", "filename", "created_by", "applied_by", "apply_time"),
+    orders=("apply_time",),
+    search=("filename",),
+    catalogue=True,
+)
+LIBRARY_CHANGE_LINE = Resource(
+    message=planner_pb2.LibraryChangeLine,
+    table=models.LibraryChangeLine,
+    plural="library_change_lines",
+    filters=("library_change_id", "outcome", "reason", "line", "industry_sector_id", "seed_keyword_id", "text"),
+    orders=("line", "text", "volume"),
+    search=("text",),
+    catalogue=True,
+)
 
 
 def bulk_changes(given: planner_pb2.Keyword, paths: Sequence[str]) -> dict[str, Any]:
@@ -177,6 +195,13 @@ def reclustering(transaction: Transaction, reclustering_id: UUID) -> planner_pb2
 def content_idea(transaction: Transaction, idea_id: UUID) -> planner_pb2.ContentIdea:
     """Return an idea that this transaction has written."""
     return _written(transaction, CONTENT_IDEA, planner_pb2.ContentIdea, idea_id)
+
+
+def library_change(database: Database, change_id: UUID) -> planner_pb2.LibraryChange:
+    """Return a change of the library, under the role that may see it."""
+    selected = sa.select(*LIBRARY_CHANGE.columns.values()).where(LIBRARY_CHANGE.table.c.id == change_id)
+    with database.untenanted() as connection:
+        return to_message(planner_pb2.LibraryChange, connection.execute(selected).mappings().one())
 
 
 def keyword(transaction: Transaction, keyword_id: UUID) -> planner_pb2.Keyword:

@@ -1,5 +1,6 @@
 """`igny8.planner.v1.PlannerService`: the standard methods as the resources declare them, and those that are not."""
 
+from typing import cast
 from uuid import UUID
 
 import grpc
@@ -17,14 +18,20 @@ from services.planner.resources import (
     IMPORT_SKIPPED_LINE,
     KEYWORD,
     KEYWORD_IMPORT,
+    LIBRARY_CHANGE,
+    LIBRARY_CHANGE_LINE,
     RECLUSTERING,
     RECLUSTERING_MOVE,
     SEED_KEYWORD,
 )
 from services.planner.usecases import arranging, bulk, keywords, overlap, pages, reclustering, seeds
 from services.planner.usecases.imports import ImportKeywords
+from services.planner.usecases.library import Library
 
 _update_keyword = KEYWORD.update(planner_pb2.Keyword, then=keywords.placed)
+_get_change = LIBRARY_CHANGE.get(planner_pb2.LibraryChange)
+_list_changes = LIBRARY_CHANGE.list(planner_service_pb2.ListLibraryChangesResponse)
+_list_lines = LIBRARY_CHANGE_LINE.list(planner_service_pb2.ListLibraryChangeLinesResponse)
 
 
 class PlannerServicer(planner_service_pb2_grpc.PlannerServiceServicer):
@@ -32,6 +39,8 @@ class PlannerServicer(planner_service_pb2_grpc.PlannerServiceServicer):
 
     Args:
         database: the planner's, under its app role.
+        imports: looks at uploaded files.
+        library: the platform's, which only operators change and see the changes of.
     """
 
     ListSeedKeywords = SEED_KEYWORD.list(planner_service_pb2.ListSeedKeywordsResponse)
@@ -53,8 +62,8 @@ class PlannerServicer(planner_service_pb2_grpc.PlannerServiceServicer):
     ListKeywordImports = KEYWORD_IMPORT.list(planner_service_pb2.ListKeywordImportsResponse)
     ListImportSkippedLines = IMPORT_SKIPPED_LINE.list(planner_service_pb2.ListImportSkippedLinesResponse)
 
-    def __init__(self, database: Database, imports: ImportKeywords) -> None:
-        self.database, self._imports = database, imports
+    def __init__(self, database: Database, imports: ImportKeywords, library: Library) -> None:
+        self.database, self._imports, self._library = database, imports, library
 
     def InspectKeywordFile(
         self, request: planner_service_pb2.InspectKeywordFileRequest, context: grpc.ServicerContext
@@ -182,6 +191,40 @@ class PlannerServicer(planner_service_pb2_grpc.PlannerServiceServicer):
                 answer,
                 lambda: translate.added(seeds.add_keywords(transaction, sector_id, wanted)),
             )
+
+    def PreviewLibraryImport(
+        self, request: planner_service_pb2.PreviewLibraryImportRequest, context: grpc.ServicerContext
+    ) -> planner_pb2.LibraryChange:
+        """Look at a file for the library."""
+        file, catalogue = translate.library_file(request), translate.catalogue(request)
+        change_id = self._library.preview(file, catalogue, translate.asked(request, call.passport().actor))
+        return resources.library_change(self._library.database, change_id)
+
+    def ApplyLibraryChange(
+        self, request: planner_service_pb2.ApplyLibraryChangeRequest, context: grpc.ServicerContext
+    ) -> planner_pb2.LibraryChange:
+        """Write a change into the library."""
+        change_id = require_id("library_change_id", request.library_change_id)
+        self._library.apply(change_id, call.passport().actor)
+        return resources.library_change(self._library.database, change_id)
+
+    def GetLibraryChange(
+        self, request: planner_service_pb2.GetLibraryChangeRequest, context: grpc.ServicerContext
+    ) -> planner_pb2.LibraryChange:
+        """Read a change of the library."""
+        return cast("planner_pb2.LibraryChange", _get_change(self._library, request, context))
+
+    def ListLibraryChanges(
+        self, request: planner_service_pb2.ListLibraryChangesRequest, context: grpc.ServicerContext
+    ) -> planner_service_pb2.ListLibraryChangesResponse:
+        """List changes of the library."""
+        return cast("planner_service_pb2.ListLibraryChangesResponse", _list_changes(self._library, request, context))
+
+    def ListLibraryChangeLines(
+        self, request: planner_service_pb2.ListLibraryChangeLinesRequest, context: grpc.ServicerContext
+    ) -> planner_service_pb2.ListLibraryChangeLinesResponse:
+        """List lines of changes of the library."""
+        return cast("planner_service_pb2.ListLibraryChangeLinesResponse", _list_lines(self._library, request, context))
 
     def OverruleOverlap(
         self, request: planner_service_pb2.OverruleOverlapRequest, context: grpc.ServicerContext

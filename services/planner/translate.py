@@ -1,5 +1,6 @@
 """What a request says, in the planner's own words."""
 
+import hashlib
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -8,9 +9,11 @@ from igny8.planner.v1 import planner_pb2, planner_service_pb2
 from chassis.ids import require_id
 from chassis.resource import from_message
 from chassis.resource.columns import enum_text
+from services.planner.library import Catalogue, CatalogueEntry
 from services.planner.repository.bulk import Chosen, Conditions
 from services.planner.repository.keywords import NewKeyword
 from services.planner.usecases.bulk import Undeleted, check_choice, choose
+from services.planner.usecases.library import Asked, NewFile
 from services.planner.usecases.pages import Page
 from services.planner.usecases.seeds import Added, Seeds
 
@@ -84,6 +87,35 @@ def added(result: Added) -> planner_service_pb2.AddKeywordsFromSeedsResponse:
         refused_count=len(result.refused),
         refused=[refused(seed_keyword_id=str(row_id), text=text) for row_id, text in result.refused],
     )
+
+
+def library_file(request: planner_service_pb2.PreviewLibraryImportRequest) -> NewFile:
+    """Return the file that an operator wants to look at."""
+    shown = request.filename if request.filename.isprintable() else ""
+    return NewFile(request.object_key, shown, request.industry.strip(), request.sector.strip())
+
+
+def catalogue(request: planner_service_pb2.PreviewLibraryImportRequest) -> Catalogue:
+    """Return the catalogue that lines are held to.
+
+    Raises:
+        InvalidArgument: an id is none.
+    """
+    return Catalogue(
+        CatalogueEntry(
+            *(require_id("catalogue.id", sector.id), sector.slug, sector.name),
+            *(require_id("catalogue.industry_id", sector.industry_id), sector.industry_slug, sector.industry_name),
+        )
+        for sector in request.catalogue
+    )
+
+
+def asked(request: planner_service_pb2.PreviewLibraryImportRequest, by: str) -> Asked:
+    """Return who asks, and what his request is known again by: the catalogue is identity's word and not his."""
+    said = type(request)()
+    said.CopyFrom(request)
+    said.ClearField("catalogue")
+    return Asked(by, request.request_id, hashlib.sha256(said.SerializeToString(deterministic=True)).digest())
 
 
 def verdict(value: int) -> str | None:

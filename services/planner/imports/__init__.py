@@ -9,16 +9,20 @@ from services.planner.imports.errors import (
     UnknownColumn,
     UnknownLayout,
 )
+from services.planner.imports.layouts import LAYOUTS, LIBRARY_LAYOUTS, Layout
 from services.planner.imports.reader import KeywordFile, Limits
 from services.planner.imports.rows import ImportReport, KeywordRow, Note, NoteReason, SkippedLine, SkipReason
 
 __all__ = [
+    "LAYOUTS",
+    "LIBRARY_LAYOUTS",
     "EmptyFile",
     "FileTooLarge",
     "ImportReport",
     "KeywordFile",
     "KeywordFileRefused",
     "KeywordRow",
+    "Layout",
     "Limits",
     "NotText",
     "Note",

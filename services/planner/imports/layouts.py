@@ -49,6 +49,8 @@ KINDS: Mapping[str, Kind] = {
     "position": Kind(parse_decimal, high=1_000_000),
     "parent_keyword": Kind(lambda text: display_text(text) or None),
     "url": Kind(lambda text: text.strip() or None),
+    "industry": Kind(lambda text: display_text(text) or None),
+    "sector": Kind(lambda text: display_text(text) or None),
 }
 """Every field of KeywordRow that a column can fill. A volume given as two columns becomes their geometric
 mean."""
@@ -200,6 +202,20 @@ EXPORT = Layout(
     one_of=frozenset({"derived intent"}),
 )
 """What `services.planner.exports` writes; its other columns say what an import does not take."""
+LIBRARY = Layout(
+    "igny8_library",
+    {
+        "text": _KEYWORD,
+        "volume": ("volume", "search volume"),
+        "difficulty": _DIFFICULTY,
+        "intent": _INTENT,
+        "country": _COUNTRY,
+        "industry": ("industry",),
+        "sector": ("sector", "industry sector"),
+    },
+    needs=frozenset({"sector"}),
+)
+"""What operators keep the platform's library in; `services.planner.library` says what a line of it means."""
 PLAIN_LIST = Layout("plain_list", {"text": ("top queries", *_KEYWORD)}, only_text=True)
 
 LAYOUTS: Sequence[Layout] = (
@@ -213,15 +229,17 @@ LAYOUTS: Sequence[Layout] = (
     TABLE,
     PLAIN_LIST,
 )
-"""Every layout. Of several that fit, the one with most columns found wins, then the first."""
+"""Every layout of a site's keywords. Of several that fit, the one with most columns found wins, then the first."""
+LIBRARY_LAYOUTS: Sequence[Layout] = (LIBRARY, *LAYOUTS)
+"""Every layout of keywords for the library: the others name no sector, so it is said for the whole file."""
 
 
-def find_layout(cells: Sequence[str]) -> Match | None:
+def find_layout(cells: Sequence[str], layouts: Sequence[Layout] = LAYOUTS) -> Match | None:
     """The layout whose header these cells are, or None when they are no header."""
     headers = [header_name(cell) for cell in cells]
     named = [_CURRENCY.sub("", header) for header in headers]
     best: Match | None = None
-    for layout in LAYOUTS:
+    for layout in layouts:
         match = _match(layout, named, headers)
         if match and (best is None or len(match.indexes) > len(best.indexes)):
             best = match

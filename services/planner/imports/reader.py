@@ -18,7 +18,15 @@ from typing import Any, BinaryIO
 
 from services.planner.domain import KEYWORD_CHARS_MAX, display_text, names_something
 from services.planner.imports.errors import EmptyFile, UnknownColumn, UnknownLayout
-from services.planner.imports.layouts import KINDS, LAYOUTS, PLAIN_LIST, Match, choose_column, find_layout
+from services.planner.imports.layouts import (
+    KINDS,
+    LAYOUTS,
+    PLAIN_LIST,
+    Layout,
+    Match,
+    choose_column,
+    find_layout,
+)
 from services.planner.imports.lines import LINE_CHARS_MAX, detect_encoding, has_control_characters, text_lines
 from services.planner.imports.numbers import middle
 from services.planner.imports.records import DELIMITERS, Record, records, split_line
@@ -51,20 +59,27 @@ class KeywordFile:
     It is read twice: once whole to tell its encoding and size, so that a refusal comes before the first row.
 
     `column` names the column of the keywords, for a file of any other layout; its header is then the first line
-    that has it.
+    that has it. `layouts` are those that the file may have.
 
     Raises:
         EmptyFile, FileTooLarge, NotText, UnknownColumn, UnknownLayout: see `errors`.
     """
 
-    def __init__(self, source: BinaryIO, limits: Limits | None = None, *, column: str = "") -> None:
+    def __init__(
+        self,
+        source: BinaryIO,
+        limits: Limits | None = None,
+        *,
+        column: str = "",
+        layouts: Sequence[Layout] = LAYOUTS,
+    ) -> None:
         limits = limits or Limits()
         self._source = source
         self.encoding = detect_encoding(self._source, bytes_max=limits.bytes_max, lines_max=limits.lines_max)
         with text_lines(self._source, self.encoding) as lines:
             first = list(islice(lines, PREAMBLE_LINES_MAX))
             self.delimiter, self.header_line, self.match = (
-                _find_column(first, column) if column else _find_header(first)
+                _find_column(first, column) if column else _find_header(first, layouts)
             )
             if not any(line.strip() for number, line in chain(first, lines) if number > self.header_line):
                 raise EmptyFile
@@ -104,14 +119,14 @@ class KeywordFile:
         return KeywordRow(line=record.line, text=text, **values)
 
 
-def _find_header(lines: Sequence[tuple[int, str]]) -> tuple[str, int, Match]:
+def _find_header(lines: Sequence[tuple[int, str]], layouts: Sequence[Layout]) -> tuple[str, int, Match]:
     """The delimiter, the line of the header (0 when there is none) and the layout."""
     stated = [(number, line) for number, line in lines if line.strip()]
     if not stated:
         raise EmptyFile
     for number, line in stated:
         cells = _split_ways(line)
-        found = [(match, delimiter) for delimiter in DELIMITERS if (match := find_layout(cells[delimiter]))]
+        found = [(match, delimiter) for delimiter in DELIMITERS if (match := find_layout(cells[delimiter], layouts))]
         if found:
             match, delimiter = max(found, key=lambda pair: len(pair[0].indexes))
             if match.layout.only_text and number > stated[0][0]:
@@ -119,7 +134,7 @@ def _find_header(lines: Sequence[tuple[int, str]]) -> tuple[str, int, Match]:
             return delimiter, number, match
     texts = [line for _, line in stated]
     if not _is_plain_list(texts):
-        raise UnknownLayout(_shown(texts[0]), [layout.name for layout in LAYOUTS])
+        raise UnknownLayout(_shown(texts[0]), [layout.name for layout in layouts])
     return ",", 0, Match(PLAIN_LIST, {"text": 0}, 1)
 
 

@@ -18,7 +18,7 @@ class KeywordRow(NamedTuple):
     case kept. `domain.normalise(text)` is what it is compared by. volume: searches a month. difficulty:
     0-100. cpc_micros: a millionth of cpc_currency (ISO 4217, None = not stated). competition: 0-1.
     impressions, clicks: of the exported period, never mixed with volume. position: average rank. country: ISO
-    3166 alpha-2.
+    3166 alpha-2. industry, sector: of the platform's catalogue, as a file for its library names them.
     """
 
     line: int
@@ -35,6 +35,8 @@ class KeywordRow(NamedTuple):
     position: float | None = None
     parent_keyword: str | None = None
     url: str | None = None
+    industry: str | None = None
+    sector: str | None = None
 
     @property
     def rank(self) -> tuple[int, int]:

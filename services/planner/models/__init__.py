@@ -19,7 +19,9 @@ from services.planner.domain import (
     ReclusteringStatus,
     Verdict,
 )
-from services.planner.models.base import Base, table
+from services.planner.models.base import Base, named, table
+from services.planner.models.imports import ImportSkippedLine, KeywordImport
+from services.planner.models.library import LibraryChange, LibraryChangeLine
 from services.planner.models.seeds import PrivateSeedKeyword, SeedKeyword, SeedKeywordLibrary
 
 __all__ = [
@@ -34,6 +36,8 @@ __all__ = [
     "ImportSkippedLine",
     "Keyword",
     "KeywordImport",
+    "LibraryChange",
+    "LibraryChangeLine",
     "PrivateSeedKeyword",
     "Reclustering",
     "ReclusteringMove",
@@ -49,14 +53,8 @@ __all__ = [
 
 SECTOR_KEY = ("account_id", "site_id", "sector_id", "id")
 """What a link inside one sector points at; foreign keys ignore row level security, so it names the whole tenant."""
-CATALOGUE = frozenset({"seed_keyword"})
+CATALOGUE = frozenset({"seed_keyword", "library_change", "library_change_line"})
 """Tables of the platform that belong to no tenant."""
-
-
-def _named(name: str, key: sa.ForeignKeyConstraint) -> sa.ForeignKeyConstraint:
-    """The key under a name of our own: the one made of its columns is longer than PostgreSQL takes."""
-    key.name = name
-    return key
 
 
 # In the lines that PostgreSQL prints, as Alembic compares them.
@@ -323,8 +321,8 @@ class ContentIdeaKeyword(Base):
 
     __tablename__ = "content_idea_keyword"
     __table_args__ = (
-        _named("content_idea_keyword_idea_fkey", tenancy.within_sector("content_idea", "content_idea_id")),
-        _named("content_idea_keyword_keyword_fkey", tenancy.within_sector("keyword", "keyword_id")),
+        named("content_idea_keyword_idea_fkey", tenancy.within_sector("content_idea", "content_idea_id")),
+        named("content_idea_keyword_keyword_fkey", tenancy.within_sector("keyword", "keyword_id")),
         sa.Index("content_idea_keyword_keyword_idx", "account_id", "keyword_id"),
     )
     tenant_key: ClassVar[tuple[str, ...]] = SectorRow.tenant_key
@@ -335,46 +333,6 @@ class ContentIdeaKeyword(Base):
     site_id: Mapped[UUID] = mapped_column(sa.Uuid, nullable=False)
     sector_id: Mapped[UUID] = mapped_column(sa.Uuid, nullable=False)
     position: Mapped[int] = mapped_column(sa.Integer, nullable=False)
-
-
-class KeywordImport(SectorRow, Base):
-    """One import of a file and how it went."""
-
-    __tablename__ = "keyword_import"
-    __table_args__ = (
-        sa.UniqueConstraint("account_id", "site_id", "id", name="keyword_import_site_key"),
-        columns.one_of("status", "running", "completed", "failed"),
-    )
-
-    filename: Mapped[str] = columns.text()
-    layout: Mapped[str] = columns.text()
-    status: Mapped[str] = mapped_column(sa.Text, nullable=False, server_default="running")
-    line_count: Mapped[int] = columns.whole()
-    created_count: Mapped[int] = columns.whole()
-    updated_count: Mapped[int] = columns.whole()
-    unchanged_count: Mapped[int] = columns.whole()
-    skipped_count: Mapped[int] = columns.whole()
-    note_count: Mapped[int] = columns.whole()
-    error: Mapped[str] = columns.text()
-    step_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
-    update_time: Mapped[datetime] = mapped_column(
-        sa.DateTime(timezone=True), server_default=sa.func.now(), nullable=False, sort_order=901
-    )
-
-
-class ImportSkippedLine(SiteRow, Base):
-    """A line that an import left out."""
-
-    __tablename__ = "import_skipped_line"
-    __table_args__ = (
-        _named("import_skipped_line_import_fkey", tenancy.within_site("keyword_import", "keyword_import_id")),
-        sa.Index("import_skipped_line_import_idx", "account_id", "keyword_import_id", "line"),
-    )
-
-    keyword_import_id: Mapped[UUID] = mapped_column(sa.Uuid, nullable=False)
-    line: Mapped[int] = mapped_column(sa.BigInteger, nullable=False)
-    reason: Mapped[str] = columns.text(default=None)
-    text: Mapped[str] = columns.text()
 
 
 class AccountLimit(Base):

@@ -21,3 +21,9 @@ work.add_table(Base.metadata)
 def table(rows: type[Base]) -> sa.Table:
     """Return the table of a row class; `__table__` is typed as any FROM clause, which cannot be inserted into."""
     return rows.metadata.tables[rows.__tablename__]
+
+
+def named(name: str, key: sa.ForeignKeyConstraint) -> sa.ForeignKeyConstraint:
+    """Return the key under a name of our own: the one made of its columns is longer than PostgreSQL takes."""
+    key.name = name
+    return key

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -10,7 +10,7 @@ from uuid import UUID
 from chassis.database import DATABASE_AWAY, POOL_SIZE, Database, Transaction
 from chassis.errors import Fault, InvalidArgument
 from chassis.ids import require_id
-from chassis.objects import ObjectMissing, ObjectStore
+from chassis.objects import ObjectStore
 from chassis.passport import SectorClaim
 from chassis.tenancy import Tenant
 from chassis.work import Answer, Applied, Item, Made, Selection, WithoutModel, Work, admit, apply_once
@@ -18,7 +18,6 @@ from services.planner.errors import FileRefused, PlanLimit, UploadMissing
 from services.planner.imports import (
     ImportReport,
     KeywordFile,
-    KeywordFileRefused,
     KeywordRow,
     Limits,
     SkipReason,
@@ -26,6 +25,7 @@ from services.planner.imports import (
 from services.planner.repository import imports, limits
 from services.planner.usecases import options as read
 from services.planner.usecases.keywords import brand_of, require_sector
+from services.planner.usecases.uploads import opened
 
 NAME = "import_keywords"
 _FILENAME_CHARS_MAX = 255
@@ -135,15 +135,8 @@ class ImportKeywords(WithoutModel):
                     imports.tell(transaction, work.subject_id, file.layout, number)
             yield row
 
-    @contextmanager
-    def _opened(self, object_key: str, filename: str) -> Iterator[KeywordFile]:
-        try:
-            with self._objects.open(object_key) as source:
-                yield KeywordFile(source, self._file_limits)
-        except ObjectMissing as error:
-            raise UploadMissing(filename) from error
-        except KeywordFileRefused as refusal:
-            raise FileRefused(refusal.reason.upper(), str(refusal)) from refusal
+    def _opened(self, object_key: str, filename: str) -> AbstractContextManager[KeywordFile]:
+        return opened(self._objects, object_key, filename, self._file_limits)
 
     def _fail(self, work: Work, fault: Fault) -> None:
         with self._database.transaction(work.tenant) as transaction:

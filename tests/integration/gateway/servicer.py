@@ -105,6 +105,14 @@ class Identity(identity_service_pb2_grpc.IdentityServiceServicer):
         )
         return identity_service_pb2.ResolveSiteResponse(site=site)
 
+    def GetCatalogue(self, request: Any, context: grpc.ServicerContext) -> Any:
+        self.calls.note("GetCatalogue", request)
+        industry = identity_pb2.Industry(id=str(new_id()), slug="food", name="Food")
+        sector = identity_pb2.IndustrySector(
+            id=str(new_id()), industry_id=industry.id, slug="coffee", name="Coffee & tea"
+        )
+        return identity_service_pb2.GetCatalogueResponse(industries=[industry], industry_sectors=[sector])
+
     def SignUp(self, request: Any, context: grpc.ServicerContext) -> Any:
         self.calls.note("SignUp", request)
         if request.email == "taken@example.com":
@@ -172,6 +180,12 @@ class Planner(planner_service_pb2_grpc.PlannerServiceServicer):
         if request.page_token:
             return planner_service_pb2.ExportKeywordsResponse(csv="latte,1\r\n")
         return planner_service_pb2.ExportKeywordsResponse(csv="keyword,volume\r\ncaf\u00e9,2\r\n", next_page_token="2")
+
+    def PreviewLibraryImport(self, request: Any, context: grpc.ServicerContext) -> Any:
+        self.calls.note("PreviewLibraryImport", request)
+        if self.refuse is not None:
+            raise self.refuse
+        return planner_pb2.LibraryChange(id=str(new_id()), new_count=1)
 
     def InspectKeywordFile(self, request: Any, context: grpc.ServicerContext) -> Any:
         self.calls.note("InspectKeywordFile", request)

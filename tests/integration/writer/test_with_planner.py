@@ -23,6 +23,7 @@ from services.planner.models import Base as PlannerBase
 from services.planner.servicer import PlannerServicer
 from services.planner.usecases import facts
 from services.planner.usecases.imports import ImportKeywords
+from services.planner.usecases.library import Library
 from services.writer.clients import Planner
 from services.writer.usecases.create_tasks import CreateTasks
 from services.writer.usecases.generate_content import GenerateContent
@@ -40,10 +41,11 @@ def planners(databases: TemplateDatabases) -> Iterator[Database]:
 @pytest.fixture(scope="module")
 def planner(planners: Database) -> Iterator[Planner]:
     private, public = generate_key()
+    nowhere = FolderStore(Path("no-uploads-here"))
     offer = Offer(
         "igny8.planner.v1.PlannerService",
         planner_service_pb2_grpc.add_PlannerServiceServicer_to_server,
-        PlannerServicer(planners, ImportKeywords(planners, FolderStore(Path("no-uploads-here")))),
+        PlannerServicer(planners, ImportKeywords(planners, nowhere), Library(planners, nowhere)),
     )
     server = Server(
         "127.0.0.1:0", [offer], Verifier("planner", {"writer": Trust(public, frozenset({"read"}))}), threads=2

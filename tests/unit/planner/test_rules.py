@@ -101,7 +101,10 @@ class TestEnums:
             for name in planner_pb2.PlannerErrorReason.keys()  # noqa: SIM118 - a protobuf enum is no mapping
         }
         refused = {kind.reason.upper() for kind in (EmptyFile, FileTooLarge, NotText, UnknownLayout)}
-        own = {kind.reason for kind in (errors.UnknownSector, errors.TooFewKeywords, errors.PlanLimit)}
+        own = {
+            kind.reason
+            for kind in (errors.UnknownSector, errors.TooFewKeywords, errors.PlanLimit, errors.PreviewOutdated)
+        }
         assert refused | own == known - {"UNSPECIFIED"}
 
     def test_each_is_a_fault(self) -> None:
