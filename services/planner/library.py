@@ -27,6 +27,14 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where a keyword belongs: ids of the catalogue."""
+
+    industry_id: UUID
+    sector_id: UUID
+
+
+@dataclass(frozen=True)
 class CatalogueEntry:
     """A sector of the platform's catalogue with its industry."""
 
@@ -36,6 +44,11 @@ class CatalogueEntry:
     industry_id: UUID
     industry_slug: str
     industry_name: str
+
+    @property
+    def place(self) -> Place:
+        """Where keywords of it belong."""
+        return Place(self.industry_id, self.id)
 
     @property
     def names(self) -> set[str]:
@@ -132,13 +145,13 @@ class LibraryRow:
 
     line: int
     text: str
-    entry: CatalogueEntry
+    place: Place
     figures: Figures
 
     @property
     def key(self) -> SeedKey:
         """What its seed is known by."""
-        return self.entry.id, normalise(self.text)
+        return self.place.sector_id, normalise(self.text)
 
 
 @dataclass
@@ -179,22 +192,44 @@ def read(file: KeywordFile, catalogue: Catalogue, *, industry: str = "", sector:
         sector: of lines that name none.
     """
     report, content = ImportReport(), Content(file.layout)
-    by_sector: dict[UUID, tuple[CatalogueEntry, list[KeywordRow]]] = {}
+    by_place: dict[Place, list[KeywordRow]] = {}
     for row in file.rows(report):
         try:
-            entry = catalogue.find(row.industry or industry, row.sector or sector)
+            place = catalogue.find(row.industry or industry, row.sector or sector).place
         except Misplaced as problem:
             content.wrong.append(WrongLine(row.line, problem.reason, problem.detail, row.text))
             continue
-        by_sector.setdefault(entry.id, (entry, []))[1].append(row)
+        by_place.setdefault(place, []).append(row)
     doubtful = {note.line: note for note in reversed(report.notes)}
-    for entry, rows in by_sector.values():
+    for place, rows in by_place.items():
         bad = [row for row in rows if row.line in doubtful]
         content.wrong += [_unreadable(row, doubtful[row.line]) for row in bad]
-        content.rows += [_row(entry, row) for row in best_rows([r for r in rows if r.line not in doubtful], report)]
+        content.rows += [_row(place, row) for row in best_rows([r for r in rows if r.line not in doubtful], report)]
     content.rows.sort(key=lambda row: row.line)
     content.wrong = sorted([*content.wrong, *_left_out(report)], key=lambda wrong: wrong.line)
     return content
+
+
+def promoted(
+    wanted: Iterable[tuple[SeedKey, str, Figures]], places: Mapping[SeedKey, Place], stored: Collection[SeedKey]
+) -> tuple[list[LibraryRow], list[WrongLine]]:
+    """Return the keywords to take into the library, and those that cannot be, in the order in which they are wanted.
+
+    Args:
+        wanted: what each is known by, how it is shown, and its figures.
+        places: of those that an account has added.
+        stored: those that the library has; they stay as they are.
+    """
+    rows: dict[SeedKey, LibraryRow] = {}
+    wrong = []
+    for line, (key, text, figures) in enumerate(wanted, start=1):
+        if key in rows:
+            wrong.append(WrongLine(line, "duplicate", f"line {rows[key].line} is kept", text))
+        elif key not in places:
+            wrong.append(WrongLine(line, "no_candidate", "no account has added it", text))
+        else:
+            rows[key] = LibraryRow(line, text, places[key], Figures() if key in stored else figures)
+    return list(rows.values()), wrong
 
 
 def compare(rows: Iterable[LibraryRow], stored: Mapping[SeedKey, Seed]) -> list[Change]:
@@ -214,9 +249,9 @@ def _change(row: LibraryRow, old: Seed | None) -> Change:
     return Change(row, Outcome.UNCHANGED if new == old.figures else Outcome.UPDATED, old, new)
 
 
-def _row(entry: CatalogueEntry, row: KeywordRow) -> LibraryRow:
+def _row(place: Place, row: KeywordRow) -> LibraryRow:
     intent = None if row.intent is None else row.intent.value
-    return LibraryRow(row.line, row.text, entry, Figures(row.volume, row.difficulty, intent, row.country or ""))
+    return LibraryRow(row.line, row.text, place, Figures(row.volume, row.difficulty, intent, row.country or ""))
 
 
 def _unreadable(row: KeywordRow, note: Note) -> WrongLine:

@@ -7,15 +7,16 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from google.protobuf.message import Message
-from igny8.planner.v1 import planner_pb2
+from igny8.planner.v1 import planner_pb2, planner_service_pb2
 
 from chassis.database import Database, Transaction
-from chassis.errors import InvalidArgument
+from chassis.errors import InvalidArgument, Violation
 from chassis.resource import Resource, to_message
 from chassis.resource.rules import at_most, between, chosen, language
-from services.planner import models
-from services.planner.domain import country_problem
+from services.planner import models, translate
+from services.planner.domain import country_problem, display_text, keyword_problem
 from services.planner.ideas import TITLE_CHARS_MAX, WORDS_MAX
+from services.planner.usecases.library import PROMOTIONS_MAX, Promotion
 
 M = TypeVar("M", bound=Message)
 _NAME_CHARS_MAX = 120
@@ -151,6 +152,16 @@ IMPORT_SKIPPED_LINE = Resource(
     orders=("line",),
     search=("text",),
 )
+SEED_CANDIDATE = Resource(
+    message=planner_pb2.SeedCandidate,
+    table=models.SeedCandidate,
+    plural="seed_candidates",
+    filters=("industry_id", "industry_sector_id", "text", "account_count"),
+    orders=("account_count", "text"),
+    search=("text",),
+    catalogue=True,
+    order="account_count desc",
+)
 LIBRARY_CHANGE = Resource(
     message=planner_pb2.LibraryChange,
     table=models.LibraryChange,
@@ -190,6 +201,26 @@ def cluster(transaction: Transaction, cluster_id: UUID) -> planner_pb2.Cluster:
 def reclustering(transaction: Transaction, reclustering_id: UUID) -> planner_pb2.Reclustering:
     """Return a reclustering that this transaction has written."""
     return _written(transaction, RECLUSTERING, planner_pb2.Reclustering, reclustering_id)
+
+
+def promotions(request: planner_service_pb2.PromoteSeedCandidatesRequest) -> list[Promotion]:
+    """Return what an operator wants to take into the library, by the rules of keywords.
+
+    Raises:
+        InvalidArgument: there are too many, or a field of one cannot be stored.
+    """
+    if len(request.promotions) > PROMOTIONS_MAX:
+        raise InvalidArgument.field(
+            "promotions", f"has {len(request.promotions):,}; at most {PROMOTIONS_MAX:,} are taken"
+        )
+    violations = []
+    for number, given in enumerate(request.promotions):
+        told = {name: KEYWORD.rules[name](getattr(given, name)) for name in ("volume", "difficulty", "country")}
+        told["text"] = keyword_problem(display_text(given.text))
+        violations += [Violation(f"promotions[{number}].{name}", text) for name, text in told.items() if text]
+    if violations:
+        raise InvalidArgument("; ".join(f"{v.field}: {v.description}" for v in violations[:5]), violations=violations)
+    return [translate.promotion(given) for given in request.promotions]
 
 
 def content_idea(transaction: Transaction, idea_id: UUID) -> planner_pb2.ContentIdea:

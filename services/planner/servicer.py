@@ -22,6 +22,7 @@ from services.planner.resources import (
     LIBRARY_CHANGE_LINE,
     RECLUSTERING,
     RECLUSTERING_MOVE,
+    SEED_CANDIDATE,
     SEED_KEYWORD,
 )
 from services.planner.usecases import arranging, bulk, keywords, overlap, pages, reclustering, seeds
@@ -29,6 +30,7 @@ from services.planner.usecases.imports import ImportKeywords
 from services.planner.usecases.library import Library
 
 _update_keyword = KEYWORD.update(planner_pb2.Keyword, then=keywords.placed)
+_list_candidates = SEED_CANDIDATE.list(planner_service_pb2.ListSeedCandidatesResponse)
 _get_change = LIBRARY_CHANGE.get(planner_pb2.LibraryChange)
 _list_changes = LIBRARY_CHANGE.list(planner_service_pb2.ListLibraryChangesResponse)
 _list_lines = LIBRARY_CHANGE_LINE.list(planner_service_pb2.ListLibraryChangeLinesResponse)
@@ -225,6 +227,20 @@ class PlannerServicer(planner_service_pb2_grpc.PlannerServiceServicer):
     ) -> planner_service_pb2.ListLibraryChangeLinesResponse:
         """List lines of changes of the library."""
         return cast("planner_service_pb2.ListLibraryChangeLinesResponse", _list_lines(self._library, request, context))
+
+    def ListSeedCandidates(
+        self, request: planner_service_pb2.ListSeedCandidatesRequest, context: grpc.ServicerContext
+    ) -> planner_service_pb2.ListSeedCandidatesResponse:
+        """List keywords that accounts added."""
+        return cast("planner_service_pb2.ListSeedCandidatesResponse", _list_candidates(self._library, request, context))
+
+    def PromoteSeedCandidates(
+        self, request: planner_service_pb2.PromoteSeedCandidatesRequest, context: grpc.ServicerContext
+    ) -> planner_pb2.LibraryChange:
+        """Take keywords that accounts added into the library."""
+        asked = translate.asked(request, call.passport().actor)
+        change_id = self._library.promote(resources.promotions(request), asked)
+        return resources.library_change(self._library.database, change_id)
 
     def OverruleOverlap(
         self, request: planner_service_pb2.OverruleOverlapRequest, context: grpc.ServicerContext

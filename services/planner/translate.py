@@ -2,18 +2,19 @@
 
 import hashlib
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from igny8.planner.v1 import planner_pb2, planner_service_pb2
 
 from chassis.ids import require_id
 from chassis.resource import from_message
 from chassis.resource.columns import enum_text
-from services.planner.library import Catalogue, CatalogueEntry
+from services.planner.domain import display_text
+from services.planner.library import Catalogue, CatalogueEntry, Figures
 from services.planner.repository.bulk import Chosen, Conditions
 from services.planner.repository.keywords import NewKeyword
 from services.planner.usecases.bulk import Undeleted, check_choice, choose
-from services.planner.usecases.library import Asked, NewFile
+from services.planner.usecases.library import Asked, NewFile, Promotion
 from services.planner.usecases.pages import Page
 from services.planner.usecases.seeds import Added, Seeds
 
@@ -23,6 +24,9 @@ _FIELDS = (
 )
 
 
+_Request = TypeVar(
+    "_Request", planner_service_pb2.PreviewLibraryImportRequest, planner_service_pb2.PromoteSeedCandidatesRequest
+)
 _VERDICT = planner_pb2.ContentIdea.DESCRIPTOR.enum_types_by_name["Verdict"]
 
 
@@ -110,11 +114,22 @@ def catalogue(request: planner_service_pb2.PreviewLibraryImportRequest) -> Catal
     )
 
 
-def asked(request: planner_service_pb2.PreviewLibraryImportRequest, by: str) -> Asked:
+def promotion(given: planner_service_pb2.PromoteSeedCandidatesRequest.Promotion) -> Promotion:
+    """Return a keyword to take into the library.
+
+    Raises:
+        InvalidArgument: a field cannot be stored.
+    """
+    figures = Figures(**from_message(given, ["volume", "difficulty", "intent", "country"]))
+    return Promotion(require_id("industry_sector_id", given.industry_sector_id), display_text(given.text), figures)
+
+
+def asked(request: _Request, by: str) -> Asked:
     """Return who asks, and what his request is known again by: the catalogue is identity's word and not his."""
     said = type(request)()
     said.CopyFrom(request)
-    said.ClearField("catalogue")
+    if isinstance(said, planner_service_pb2.PreviewLibraryImportRequest):
+        said.ClearField("catalogue")
     return Asked(by, request.request_id, hashlib.sha256(said.SerializeToString(deterministic=True)).digest())
 
 

@@ -98,3 +98,7 @@ def _allow() -> None:
     op.execute(f"GRANT SELECT, INSERT, UPDATE (volume, difficulty, intent, country) ON seed_keyword TO {sweep}")
     op.execute(f"GRANT SELECT, INSERT, DELETE, UPDATE (status, applied_by, apply_time) ON library_change TO {sweep}")
     op.execute(f"GRANT SELECT, INSERT ON library_change_line TO {sweep}")
+    # What accounts added may be promoted: its text and subject are seen, and neither whose it is nor its figures.
+    op.execute(f"CREATE POLICY sweep ON private_seed_keyword FOR SELECT TO {sweep} USING (true)")
+    seen = "industry_id, industry_sector_id, normalised, create_time"
+    op.execute(f"GRANT SELECT ({seen}) ON private_seed_keyword TO {sweep}")

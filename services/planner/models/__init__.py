@@ -22,7 +22,7 @@ from services.planner.domain import (
 from services.planner.models.base import Base, named, table
 from services.planner.models.imports import ImportSkippedLine, KeywordImport
 from services.planner.models.library import LibraryChange, LibraryChangeLine
-from services.planner.models.seeds import PrivateSeedKeyword, SeedKeyword, SeedKeywordLibrary
+from services.planner.models.seeds import PrivateSeedKeyword, SeedCandidate, SeedKeyword, SeedKeywordLibrary
 
 __all__ = [
     "CATALOGUE",
@@ -41,6 +41,7 @@ __all__ = [
     "PrivateSeedKeyword",
     "Reclustering",
     "ReclusteringMove",
+    "SeedCandidate",
     "SeedKeyword",
     "SeedKeywordLibrary",
     "SitePage",

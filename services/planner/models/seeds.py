@@ -53,10 +53,37 @@ class PrivateSeedKeyword(_Seed, AccountRow, Base):
     )
 
 
+_PLATFORM, _PRIVATE = SeedKeyword.__table__, PrivateSeedKeyword.__table__
+_is_the_platforms = sa.exists().where(
+    _PLATFORM.c.industry_sector_id == _PRIVATE.c.industry_sector_id, _PLATFORM.c.normalised == _PRIVATE.c.normalised
+)
+
+
 class SeedKeywordLibrary:
-    """Both libraries as one, as the caller's account sees them."""
+    """Both libraries as one, as the caller's account sees them; what it added counts until the platform has it."""
 
     __table__ = sa.union_all(
-        sa.select(*[SeedKeyword.__table__.c[c.name] for c in SeedKeyword.__table__.c]),
-        sa.select(*[PrivateSeedKeyword.__table__.c[c.name] for c in SeedKeyword.__table__.c]),
+        sa.select(*_PLATFORM.c),
+        sa.select(*[_PRIVATE.c[column.name] for column in _PLATFORM.c]).where(~_is_the_platforms),
     ).subquery("seed_keyword_library")
+
+
+class SeedCandidate:
+    """Keywords that accounts added and the platform does not have, under the sweep role; never whose they are.
+
+    The id is made of what a candidate is, as no row stands for it.
+    """
+
+    __table__ = (
+        sa.select(
+            sa.cast(
+                sa.func.md5(sa.cast(_PRIVATE.c.industry_sector_id, sa.Text) + " " + _PRIVATE.c.normalised), sa.Uuid
+            ).label("id"),
+            *(_PRIVATE.c.industry_id, _PRIVATE.c.industry_sector_id, _PRIVATE.c.normalised.label("text")),
+            sa.func.count().label("account_count"),
+            sa.func.min(_PRIVATE.c.create_time).label("create_time"),
+        )
+        .where(~_is_the_platforms)
+        .group_by(_PRIVATE.c.industry_id, _PRIVATE.c.industry_sector_id, _PRIVATE.c.normalised)
+        .subquery("seed_candidate")
+    )

@@ -8,7 +8,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from chassis.ids import new_id
-from services.planner.library import Change, Figures, Outcome, Seed, SeedKey, WrongLine
+from services.planner.library import Change, Figures, Outcome, Place, Seed, SeedKey, WrongLine
 from services.planner.models import LibraryChange, table
 
 CHANGE = table(LibraryChange)
@@ -22,13 +22,22 @@ def alone(connection: sa.Connection) -> None:
 
 def stored(connection: sa.Connection, keys: Collection[SeedKey]) -> dict[SeedKey, Seed]:
     """Return the keywords that the library has of some."""
-    wanted = {"sectors": [sector for sector, _ in keys], "texts": [text for _, text in keys]}
     return {
         (row.industry_sector_id, row.normalised): Seed(
             row.id, row.text, Figures(row.volume, row.difficulty, row.intent, row.country)
         )
-        for row in connection.execute(_STORED, wanted)
+        for row in connection.execute(_STORED, _wanted(keys))
     }
+
+
+def candidates(connection: sa.Connection, keys: Collection[SeedKey]) -> dict[SeedKey, Place]:
+    """Return those of some keywords that an account has added itself, with where they belong.
+
+    It reads all that accounts added: an index that begins with no account would cost each of their imports, and this is
+    asked a few times a year.
+    """
+    rows = connection.execute(_CANDIDATES, _wanted(keys))
+    return {(row.industry_sector_id, row.normalised): Place(row.industry_id, row.industry_sector_id) for row in rows}
 
 
 def asked_before(connection: sa.Connection, by: str, request_id: str) -> sa.RowMapping | None:
@@ -72,6 +81,10 @@ def forget_previews(connection: sa.Connection) -> None:
     connection.execute(_FORGET, {"days": PREVIEWS_KEPT_DAYS})
 
 
+def _wanted(keys: Collection[SeedKey]) -> dict[str, Any]:
+    return {"sectors": [sector for sector, _ in keys], "texts": [text for _, text in keys]}
+
+
 def _copy(connection: sa.Connection, statement: str, rows: Iterable[Sequence[Any]]) -> None:
     driver: Any = connection.connection.driver_connection  # psycopg's own: SQLAlchemy has no COPY
     with closing(driver.cursor()) as cursor, cursor.copy(statement) as copy:
@@ -105,8 +118,8 @@ def _changed(change: Change) -> _Line:
     row, old, new = change.row, change.old.figures if change.old else Figures(), change.new
     line = _Line(row.line, change.outcome.value, row.text, row.key[1])
     return line._replace(
-        industry_id=row.entry.industry_id,
-        industry_sector_id=row.entry.id,
+        industry_id=row.place.industry_id,
+        industry_sector_id=row.place.sector_id,
         seed_keyword_id=change.old.id if change.old else new_id(),
         **{f"old_{name}": value for name, value in vars(old).items()},
         **vars(new),
@@ -118,12 +131,14 @@ def _wrong(wrong: WrongLine) -> _Line:
 
 
 _COPY_LINES = f"COPY library_change_line (id, library_change_id, {', '.join(_Line._fields)}) FROM STDIN"
+_WANTED = "unnest(CAST(:sectors AS uuid[]), CAST(:texts AS text[])) AS l (industry_sector_id, normalised)"
 _KEY = "s.industry_sector_id = l.industry_sector_id AND s.normalised = l.normalised"
 
 _ALONE = sa.text("SELECT pg_advisory_xact_lock(hashtext('planner.library'))")
-_STORED = sa.text(
-    "SELECT s.* FROM unnest(CAST(:sectors AS uuid[]), CAST(:texts AS text[])) AS l (industry_sector_id, normalised)"  # noqa: S608 - a condition of ours
-    f" JOIN seed_keyword s ON {_KEY}"
+_STORED = sa.text(f"SELECT s.* FROM {_WANTED} JOIN seed_keyword s ON {_KEY}")  # noqa: S608 - a condition of ours
+_CANDIDATES = sa.text(
+    "SELECT DISTINCT s.industry_id, s.industry_sector_id, s.normalised"  # noqa: S608 - a condition of ours
+    f" FROM {_WANTED} JOIN private_seed_keyword s ON {_KEY}"
 )
 _OUTDATED = sa.text(
     f"SELECT count(*) FROM library_change_line l LEFT JOIN seed_keyword s ON {_KEY}"  # noqa: S608 - a condition of ours

@@ -16,14 +16,16 @@ from chassis.database import Database
 from chassis.errors import InvalidArgument, NotFound, RequestIdReused
 from chassis.objects import ObjectStore
 from services.planner import library as rules
+from services.planner.domain import normalise
 from services.planner.errors import PreviewOutdated
 from services.planner.imports import LIBRARY_LAYOUTS, Limits
-from services.planner.library import Catalogue, Change, Content, Outcome, WrongLine
+from services.planner.library import Catalogue, Change, Content, Figures, Outcome, SeedKey, WrongLine
 from services.planner.repository import library as stored
 from services.planner.usecases.uploads import opened
 
 LIMITS = Limits(bytes_max=32 * 1024 * 1024, lines_max=50_020)
 """50,000 keywords and what is above them: all lines are compared and kept while somebody waits."""
+PROMOTIONS_MAX = 1_000
 _KEY = re.compile(r"imports/library/[0-9a-f-]{36}")
 _FILENAME_CHARS_MAX = 255
 
@@ -45,6 +47,20 @@ class NewFile:
     filename: str
     industry: str
     sector: str
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """A keyword that accounts added, as the library is to have it."""
+
+    sector_id: UUID
+    text: str
+    figures: Figures
+
+    @property
+    def key(self) -> SeedKey:
+        """What it is known by."""
+        return self.sector_id, normalise(self.text)
 
 
 class Library:
@@ -102,6 +118,30 @@ class Library:
             if outdated:
                 raise PreviewOutdated(outdated)
             stored.apply(connection, change_id, by)
+
+    def promote(self, promotions: Sequence[Promotion], asked: Asked) -> UUID:
+        """Take keywords that accounts added into the library, all at once; return the change's id.
+
+        What the library has already stays as it is there. A keyword that exists keeps the private seed it was made with
+        (decision 18): an operator changes no tenant's row, and no figure that a site sees.
+
+        Raises:
+            RequestIdReused: the request id was used for other ones.
+        """
+        with self.database.untenanted() as connection:
+            stored.alone(connection)
+            before = _answered(connection, asked)
+            if before is not None:
+                return before
+            keys = [promotion.key for promotion in promotions]
+            there, places = stored.stored(connection, keys), stored.candidates(connection, keys)
+            wanted = [(promotion.key, promotion.text, promotion.figures) for promotion in promotions]
+            rows, wrong = rules.promoted(wanted, places, there)
+            changes = rules.compare(rows, there)
+            about = {"kind": "promotion"} | _told(asked, changes, wrong)
+            change_id = stored.record(connection, about, changes, wrong)
+            stored.apply(connection, change_id, asked.by)
+            return change_id
 
     def _read(self, file: NewFile, catalogue: Catalogue) -> Content:
         if not _KEY.fullmatch(file.object_key):

@@ -18,6 +18,7 @@ from services.planner.library import (
     Seed,
     compare,
     count,
+    promoted,
     read,
 )
 
@@ -33,7 +34,7 @@ def entries() -> Iterator[CatalogueEntry]:
             yield CatalogueEntry(uuid5(_SPACE, slug + name), name, sector, uuid5(_SPACE, slug), slug, industry)
 
 
-COFFEE, BAKING, *_ = tuple(entries())
+COFFEE, BAKING, HOME_BAKING, GARDEN = tuple(entries())
 CATALOGUE = Catalogue(entries())
 
 
@@ -75,7 +76,7 @@ class TestReading:
             'Moka Pot,"1,300",12.5,Commercial,uk,Food & drink,Coffee & tea\n'
         )
         assert (found.layout, found.wrong) == ("igny8_library", [])
-        assert found.rows == [LibraryRow(2, "Moka Pot", COFFEE, Figures(1300, 12.5, "commercial", "GB"))]
+        assert found.rows == [LibraryRow(2, "Moka Pot", COFFEE.place, Figures(1300, 12.5, "commercial", "GB"))]
         assert found.rows[0].key == (COFFEE.id, "moka pot")
 
     def test_what_is_not_stated_is_not_known(self) -> None:
@@ -84,10 +85,9 @@ class TestReading:
 
     def test_the_whole_file_may_be_of_one_sector(self) -> None:
         found = content("Keyword,Volume,Keyword Difficulty,Trend\nmoka pot,5,6,1\n", sector="coffee-and-tea")
-        assert (found.layout, [row.entry for row in found.rows]) == ("semrush_magic", [COFFEE])
+        assert (found.layout, [row.place for row in found.rows]) == ("semrush_magic", [COFFEE.place])
         mixed = content("keyword,sector\nbread,\nrose,garden\n", industry="Home", sector="baking")
-        assert [(row.text, row.entry.slug) for row in mixed.rows] == [("bread", "baking"), ("rose", "garden")]
-        assert {row.entry.industry_slug for row in mixed.rows} == {"home"}
+        assert [(row.text, row.place) for row in mixed.rows] == [("bread", HOME_BAKING.place), ("rose", GARDEN.place)]
 
     def test_a_wrong_line_is_listed_and_no_part_of_it_is_taken(self) -> None:
         found = content(
@@ -128,7 +128,7 @@ class TestReading:
 
 class TestComparing:
     def row(self, **figures: object) -> LibraryRow:
-        return LibraryRow(2, "Moka Pot", COFFEE, Figures(**figures))  # type: ignore[arg-type]  # any of its fields
+        return LibraryRow(2, "Moka Pot", COFFEE.place, Figures(**figures))  # type: ignore[arg-type]  # any of its fields
 
     def test_new_changed_and_just_so(self) -> None:
         old = Seed(_SEED, "moka pot", Figures(5, 12.5, "commercial", "GB"))
@@ -144,3 +144,12 @@ class TestComparing:
         (first,) = compare([self.row(volume=9)], {})
         stored = {first.row.key: Seed(_SEED, "Moka Pot", first.new)}
         assert [change.outcome for change in compare([self.row(volume=9)], stored)] == [Outcome.UNCHANGED]
+
+
+class TestPromoting:
+    def test_what_an_account_has_is_taken_and_what_the_library_has_stays(self) -> None:
+        keys = [(COFFEE.id, text) for text in ("a", "b", "c", "a")]
+        wanted = [(key, key[1].upper(), Figures(5)) for key in keys]
+        rows, wrong = promoted(wanted, dict.fromkeys(keys[:2], COFFEE.place), {keys[1]})
+        assert [(row.line, row.text, row.figures) for row in rows] == [(1, "A", Figures(5)), (2, "B", Figures())]
+        assert [(w.line, w.reason, w.text) for w in wrong] == [(3, "no_candidate", "C"), (4, "duplicate", "A")]
