@@ -144,7 +144,8 @@ class Gateway:
         self._router.add("GET", Template.parse(streams.PATH), events)
         preview = library.LibraryPreview(admission, self._remotes, objects)
         self._router.add("POST", Template.parse(library.PATH), preview)
-        self._router.add("GET", Template.parse(exports.PATH), exports.KeywordExport(admission, self._remotes))
+        for export in (exports.KEYWORDS, exports.LIBRARY):
+            self._router.add("GET", Template.parse(export.path), exports.CsvExport(export, admission, self._remotes))
 
     def _add_pages(self, bindings: list[Binding], clock: Clock) -> None:
         pages: dict[str, Endpoint] = {

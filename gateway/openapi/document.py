@@ -54,7 +54,8 @@ def make_document(bindings: Sequence[Binding]) -> dict[str, Any]:
     paths.setdefault(uploads.PATH, {})["post"] = _upload(schemas)
     paths.setdefault(library.PATH, {})["post"] = _preview(schemas)
     paths.setdefault(streams.PATH, {})["get"] = _stream()
-    paths.setdefault(exports.PATH, {})["get"] = _export()
+    for export in (exports.KEYWORDS, exports.LIBRARY):
+        paths.setdefault(export.path, {})["get"] = _export(export)
     return {
         "openapi": "3.1.0",
         "info": {"title": "IGNY8", "version": "1", "description": _INTRODUCTION},
@@ -230,21 +231,21 @@ def _stream() -> dict[str, Any]:
     }
 
 
-def _export() -> dict[str, Any]:
+def _export(export: exports.Export) -> dict[str, Any]:
     text: Schema = {"type": "string"}
     meanings = {
-        "filter": 'As of a list: sector_id = "...".',
+        "filter": "As of a list: volume >= 100.",
         "order_by": "As of a list.",
         "search": "Words to look for.",
     }
     return {
-        "operationId": "ExportKeywords",
+        "operationId": export.rpc,
         "tags": ["planner"],
-        "summary": "Writes a site's keywords as a CSV file",
+        "summary": f"Writes {'a site' if export.at_site else 'the platform'}'s keywords as a CSV file",
         "description": "In the columns that an import takes: importing the file again changes nothing.\n\n"
-        "Needs the scope `read`.",
+        f"Needs the scope `{export.scope}`.",
         "parameters": [
-            _path_parameter("site_id"),
+            *([_path_parameter(SITE)] if export.at_site else []),
             *[{"name": name, "in": "query", "description": meanings[name], "schema": text} for name in exports.QUERY],
         ],
         "responses": {"200": {"description": "The file.", "content": {exports.MEDIA_TYPE: {"schema": text}}}}

@@ -1,8 +1,8 @@
 """Keywords as the lines of a CSV file that an import takes again: pure, no database.
 
-The columns from `keyword` to `url` are the site's own figures, as `imports.layouts.EXPORT` reads them; importing the
-file into the sector it is of changes nothing. Those behind them say what else there is to know, and an import does not
-take them: else a figure of the library would become the site's own, and a derived intent a given one.
+Of a site's keywords, the columns from `keyword` to `url` are its own figures, as `imports.layouts.EXPORT` reads them;
+importing the file into the sector it is of changes nothing. Those behind them say what else there is to know, and an
+import does not take them: else a figure of the library would become the site's own, and a derived intent a given one.
 """
 
 import csv
@@ -11,24 +11,27 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
+Cells = Mapping[str, Callable[[Mapping[Any, Any]], str]]
+"""The header of a file, and what stands below each of its cells."""
 PIECE_LINES = 1_000
 _MICROS = 1_000_000
 _FORMULA = ("=", "+", "-", "@")
 """What a spreadsheet takes a cell for a formula by; behind a tab it is text, and an import trims the tab away."""
 
 
-def csv_piece(rows: Iterable[Mapping[Any, Any]], *, first: bool) -> str:
+def csv_piece(rows: Iterable[Mapping[Any, Any]], cells: Cells, *, first: bool) -> str:
     """Return rows as lines, each with its line end.
 
     Args:
-        rows: as `repository.keyword_lines.COLUMNS` selects them.
+        rows: with the columns that the cells are made of.
+        cells: KEYWORD_CELLS or SEED_CELLS.
         first: whether the header comes before them.
     """
     piece = io.StringIO()
     writer = csv.writer(piece, lineterminator="\r\n")  # RFC 4180
     if first:
-        writer.writerow(_CELLS)
-    writer.writerows([cell(row) for cell in _CELLS.values()] for row in rows)
+        writer.writerow(cells)
+    writer.writerows([cell(row) for cell in cells.values()] for row in rows)
     return piece.getvalue()
 
 
@@ -66,7 +69,7 @@ def _yes(row: Mapping[str, Any]) -> str:
     return "yes" if row["disabled"] else ""
 
 
-_CELLS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+KEYWORD_CELLS: Cells = {
     "keyword": _text("text"),
     "volume": _plain("volume"),
     "difficulty": _number("difficulty"),
@@ -88,4 +91,14 @@ _CELLS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "disabled": _yes,
     "sector id": _plain("sector_id"),
 }
-"""The header, and what stands below each of its cells."""
+"""Of a site's keywords, as `repository.keyword_lines.COLUMNS` selects them."""
+SEED_CELLS: Cells = {
+    "keyword": _text("text"),
+    "volume": _plain("volume"),
+    "difficulty": _number("difficulty"),
+    "intent": _plain("intent"),
+    "country": _plain("country"),
+    "industry": _plain("industry_id"),
+    "sector": _plain("industry_sector_id"),
+}
+"""Of the platform's library, as `services.planner.library` reads it."""

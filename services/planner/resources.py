@@ -43,6 +43,15 @@ SEED_KEYWORD = Resource(
     orders=("volume", "difficulty", "text"),
     search=("text",),
 )
+PLATFORM_SEED = Resource(
+    message=planner_pb2.SeedKeyword,
+    table=models.SeedKeyword,
+    plural="seed_keywords",
+    filters=tuple(SEED_KEYWORD.filters),
+    orders=tuple(SEED_KEYWORD.orders),
+    search=("text",),
+    catalogue=True,
+)
 KEYWORD = Resource(
     message=planner_pb2.Keyword,
     table=models.Keyword,

@@ -20,6 +20,7 @@ from services.planner.resources import (
     KEYWORD_IMPORT,
     LIBRARY_CHANGE,
     LIBRARY_CHANGE_LINE,
+    PLATFORM_SEED,
     RECLUSTERING,
     RECLUSTERING_MOVE,
     SEED_CANDIDATE,
@@ -228,6 +229,16 @@ class PlannerServicer(planner_service_pb2_grpc.PlannerServiceServicer):
         """List lines of changes of the library."""
         return cast("planner_service_pb2.ListLibraryChangeLinesResponse", _list_lines(self._library, request, context))
 
+    def ExportSeedKeywords(
+        self, request: planner_service_pb2.ExportSeedKeywordsRequest, context: grpc.ServicerContext
+    ) -> planner_service_pb2.ExportSeedKeywordsResponse:
+        """Write a piece of the platform's library."""
+        query = PLATFORM_SEED.query(request, list(PLATFORM_SEED.table.c), exports.PIECE_LINES)
+        with self._library.database.untenanted() as connection:
+            rows, token = query.run(connection)
+        csv = exports.csv_piece(rows, exports.SEED_CELLS, first=not request.page_token)
+        return planner_service_pb2.ExportSeedKeywordsResponse(csv=csv, next_page_token=token)
+
     def ListSeedCandidates(
         self, request: planner_service_pb2.ListSeedCandidatesRequest, context: grpc.ServicerContext
     ) -> planner_service_pb2.ListSeedCandidatesResponse:
@@ -259,7 +270,7 @@ class PlannerServicer(planner_service_pb2_grpc.PlannerServiceServicer):
         query = KEYWORD.query(request, keyword_lines.COLUMNS, exports.PIECE_LINES)
         with self.database.transaction(call.tenant()) as transaction:
             rows, token = query.run(transaction.connection)
-        csv = exports.csv_piece(rows, first=not request.page_token)
+        csv = exports.csv_piece(rows, exports.KEYWORD_CELLS, first=not request.page_token)
         return planner_service_pb2.ExportKeywordsResponse(csv=csv, next_page_token=token)
 
     def UndeleteKeyword(

@@ -181,6 +181,10 @@ class Planner(planner_service_pb2_grpc.PlannerServiceServicer):
             return planner_service_pb2.ExportKeywordsResponse(csv="latte,1\r\n")
         return planner_service_pb2.ExportKeywordsResponse(csv="keyword,volume\r\ncaf\u00e9,2\r\n", next_page_token="2")
 
+    def ExportSeedKeywords(self, request: Any, context: grpc.ServicerContext) -> Any:
+        self.calls.note("ExportSeedKeywords", request)
+        return planner_service_pb2.ExportSeedKeywordsResponse(csv="keyword,sector\r\n")
+
     def PreviewLibraryImport(self, request: Any, context: grpc.ServicerContext) -> Any:
         self.calls.note("PreviewLibraryImport", request)
         if self.refuse is not None:

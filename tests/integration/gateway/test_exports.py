@@ -46,3 +46,12 @@ def test_a_file_that_cannot_be_ended_is_cut(house: House, owner: Client) -> None
 def test_anothers_site_is_not_there(house: House) -> None:
     assert house.client("stranger")("GET", path(house)).status_code == 404
     assert house.client("")("GET", path(house)).status_code == 401
+
+
+def test_an_operator_gets_the_platforms_library(house: House, owner: Client) -> None:
+    answer = house.client("staff")("GET", "/v1/seed-keywords:export", params={"search": "a"})
+    assert (answer.status_code, answer.content) == (200, b"keyword,sector\r\n")
+    assert answer.headers["content-disposition"] == 'attachment; filename="library.csv"'
+    request, passport = house.planner.calls.last("ExportSeedKeywords")
+    assert (request.search, passport.account_id) == ("a", None)
+    assert owner("GET", "/v1/seed-keywords:export").status_code == 403

@@ -14,6 +14,7 @@ from chassis.errors import Fault, Kind
 from chassis.ids import new_id
 from chassis.passport import Passport, SectorClaim, SiteClaim
 from chassis.testing.service import Caller, a_passport
+from services.planner.exports import PIECE_LINES
 from tests.integration.planner.conftest import Account, Planner
 from tests.integration.planner.test_imports import at_once
 from tests.integration.planner.test_keywords import refused
@@ -57,6 +58,17 @@ class Operator:
 
     def bring(self, text: str) -> Any:
         return self.apply(self.preview(text))
+
+    def export(self, **query: str) -> str:
+        """The sector's keywords as a file."""
+        query = {"filter": f'industry_sector_id = "{self.sector}"'} | query
+        text: str = ""
+        token = ""
+        while True:
+            piece = self.call("ExportSeedKeywords", service.ExportSeedKeywordsRequest(page_token=token, **query))
+            text, token = text + piece.csv, piece.next_page_token
+            if not token:
+                return text
 
     def lines(self, change: Any, outcome: str = "") -> Sequence[Any]:
         where = f'library_change_id = "{change.id}"' + (f' AND outcome = "{outcome}"' if outcome else "")
@@ -229,6 +241,27 @@ class TestApply:
         text = HEAD + "".join(f"keyword {number},{number},,,,,coffee\n" for number in range(3_000))
         assert counts(operator.bring(text)) == (3_000, 0, 0, 0)
         assert counts(operator.preview(text)) == (0, 0, 3_000, 0)
+
+
+class TestExport:
+    def test_what_is_written_is_read_again_as_it_is(self, operator: Operator) -> None:
+        operator.bring(FILE + "=danger,5,,,,,coffee\n")
+        operator.customer().add("grandma's coffee")  # his own, which is nobody else's business
+        text = operator.export()
+        assert text.startswith("keyword,volume,difficulty,intent,country,industry,sector\r\n")
+        assert f"Moka Pot,700,12.5,commercial,US,{operator.industry},{operator.sector}\r\n" in text
+        assert "grandma" not in text
+        assert counts(operator.preview(text)) == (0, 0, 3, 0)
+
+    def test_a_filter_and_an_order_are_honoured(self, operator: Operator) -> None:
+        operator.bring(FILE)
+        text = operator.export(filter=f'industry_sector_id = "{operator.sector}" AND volume < 700', order_by="volume")
+        assert [line.split(",")[0] for line in text.splitlines()] == ["keyword", "aeropress"]
+        assert refused(operator.export, filter="nonsense = 1").violations[0].field == "filter"
+
+    def test_it_comes_in_pieces(self, operator: Operator) -> None:
+        operator.bring(HEAD + "".join(f"keyword {number},,,,,,coffee\n" for number in range(PIECE_LINES + 5)))
+        assert len(operator.export().splitlines()) == PIECE_LINES + 6
 
 
 class TestAudit:

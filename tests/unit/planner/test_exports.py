@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.planner.domain import Intent, display_text, keyword_problem
-from services.planner.exports import csv_piece
+from services.planner.exports import KEYWORD_CELLS, csv_piece
 from services.planner.imports import ImportReport, KeywordFile, KeywordRow
 
 EMPTY = dict.fromkeys(
@@ -50,7 +50,7 @@ def read(csv: str) -> tuple[KeywordFile, list[KeywordRow], ImportReport]:
     TEXTS,
 )
 def test_an_import_reads_what_was_written(values: dict[str, Any], text: str) -> None:
-    csv = csv_piece([row(text, **values)], first=True)
+    csv = csv_piece([row(text, **values)], KEYWORD_CELLS, first=True)
     file, (found,), report = read(csv)
     assert (file.layout, report.note_counts.total(), found.text) == ("igny8", 0, text)
     assert {name: getattr(found, name) or None for name in values} == {
@@ -62,23 +62,23 @@ def test_an_import_reads_what_was_written(values: dict[str, Any], text: str) -> 
     "text", ["=1+1", "-5 sleeping bag", "+49 170", "@home", 'the "best" pan', "a,b", '12" pan', "咖啡 ☕", "قهوة"]
 )
 def test_awkward_texts_come_back_as_they_are(text: str) -> None:
-    _, (found,), _ = read(csv_piece([row(text)], first=True))
+    _, (found,), _ = read(csv_piece([row(text)], KEYWORD_CELLS, first=True))
     assert found.text == text
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@a"])
 def test_nothing_is_a_formula(text: str) -> None:
-    assert f"\n\t{text}," in csv_piece([row(text, parent_keyword=text, cluster=text)], first=True)
+    assert f"\n\t{text}," in csv_piece([row(text, parent_keyword=text, cluster=text)], KEYWORD_CELLS, first=True)
 
 
 def test_what_the_library_and_the_rules_add_is_shown_and_not_read() -> None:
     added = {"derived_intent": "commercial", "volume_now": 700, "difficulty_now": 12.5, "cluster": "Coffee"}
-    csv = csv_piece([row("best moka pot", **added)], first=True)
+    csv = csv_piece([row("best moka pot", **added)], KEYWORD_CELLS, first=True)
     assert csv.endswith(",commercial,700,12.5,Coffee,new,,0199\r\n")
     _, (found,), _ = read(csv)
     assert (found.intent, found.volume, found.difficulty) == (None, None, None)
 
 
 def test_only_the_first_piece_has_a_header() -> None:
-    assert csv_piece([], first=True).startswith("keyword,volume,difficulty,intent,country,cpc,currency,")
-    assert csv_piece([], first=False) == ""
+    assert csv_piece([], KEYWORD_CELLS, first=True).startswith("keyword,volume,difficulty,intent,country,cpc,currency,")
+    assert csv_piece([], KEYWORD_CELLS, first=False) == ""
