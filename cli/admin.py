@@ -1,4 +1,4 @@
-"""`igny8 admin`: accounts, keys, sites, databases and upkeep."""
+"""`igny8 admin`: accounts, keys, sites, the library, databases and upkeep."""
 
 import secrets
 from pathlib import Path
@@ -9,6 +9,7 @@ from rich.console import Console
 
 from cli.errors import CommandError
 from cli.options import ApiOption, DataOption, KeyOption, OperatorKeyOption
+from cli.screen import wide_console
 
 if TYPE_CHECKING:
     from cli.api import Api
@@ -17,6 +18,8 @@ app = typer.Typer(no_args_is_help=True)
 key_app, site_app = typer.Typer(no_args_is_help=True), typer.Typer(no_args_is_help=True)
 app.add_typer(key_app, name="key", help="API keys.")
 app.add_typer(site_app, name="site", help="Sites.")
+library_app = typer.Typer(no_args_is_help=True)
+app.add_typer(library_app, name="library", help="The platform's keywords, which every account may use.")
 console = Console()
 HERE = Path(".igny8")
 
@@ -109,6 +112,70 @@ def tasks(data: DataOption = HERE, api: ApiOption = "", operator_key: OperatorKe
     from cli import upkeep  # noqa: PLC0415 - see create_key
 
     upkeep.show(upkeep.operator(data, api, operator_key), console)
+
+
+@library_app.command("import")
+def import_library(
+    file: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, help="CSV: keyword, volume, ..., industry, sector.")
+    ],
+    industry: Annotated[str, typer.Option(help="Slug of the industry of lines that name none.")] = "",
+    sector: Annotated[str, typer.Option(help="Slug of the sector of lines that name none.")] = "",
+    data: DataOption = HERE,
+    api: ApiOption = "",
+    operator_key: OperatorKeyOption = "",
+    *,
+    preview: Annotated[bool, typer.Option("--preview", help="Only show what it would do.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Show what a file would do to the library line by line, and write it when you agree: all of it or nothing."""
+    from cli import library, upkeep  # noqa: PLC0415 - see create_key
+
+    said = {"industry": industry, "sector": sector}
+    agree = None if preview else lambda: yes or typer.confirm("Write it?")
+    library.bring(upkeep.operator(data, api, operator_key), file, said, wide_console(), agree)
+
+
+@library_app.command("export")
+def export_library(
+    out: Annotated[Path, typer.Argument(dir_okay=False, help="The CSV file to write.")],
+    filter_text: Annotated[str, typer.Option("--filter", help="Only those, for example 'volume >= 100'.")] = "",
+    data: DataOption = HERE,
+    api: ApiOption = "",
+    operator_key: OperatorKeyOption = "",
+) -> None:
+    """Write the library as a file that `import` takes again."""
+    from cli import library, upkeep  # noqa: PLC0415 - see create_key
+
+    library.export(upkeep.operator(data, api, operator_key), out, filter_text)
+
+
+@library_app.command("candidates")
+def candidates(
+    filter_text: Annotated[str, typer.Option("--filter", help="Only those, for example 'account_count >= 3'.")] = "",
+    count: Annotated[int, typer.Option(help="At most so many.", min=1, max=1000)] = 50,
+    data: DataOption = HERE,
+    api: ApiOption = "",
+    operator_key: OperatorKeyOption = "",
+) -> None:
+    """List keywords that accounts added and the library does not have, with how many accounts have each."""
+    from cli import library, upkeep  # noqa: PLC0415 - see create_key
+
+    library.candidates(upkeep.operator(data, api, operator_key), filter_text, count, wide_console())
+
+
+@library_app.command("promote")
+def promote(
+    sector: Annotated[str, typer.Argument(help="Slug or id of the sector of the catalogue.")],
+    keywords: Annotated[list[str], typer.Argument(help="As they are to be shown.")],
+    data: DataOption = HERE,
+    api: ApiOption = "",
+    operator_key: OperatorKeyOption = "",
+) -> None:
+    """Take keywords that accounts added into the library; an import gives them figures."""
+    from cli import library, upkeep  # noqa: PLC0415 - see create_key
+
+    library.promote(upkeep.operator(data, api, operator_key), sector, keywords, wide_console())
 
 
 @app.command("databases")

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import requests
 
@@ -82,6 +82,17 @@ class Api:
         with file.open("rb") as content:
             headers = {"Content-Type": "text/csv", "Idempotency-Key": str(uuid.uuid4())}
             return self._call("POST", path, data=content, params=query, headers=headers, timeout_s=UPLOAD_TIMEOUT_S)
+
+    def download(self, path: str, target: BinaryIO, **query: str) -> None:
+        """Write an answer's body into a file as it comes. Raises Refused, Unreachable, also when it is cut short."""
+        with self._reaching():
+            response = self._session.get(
+                self.url + path, params=query, stream=True, timeout=(CONNECT_TIMEOUT_S, ANSWER_TIMEOUT_S)
+            )
+            with response:
+                _check(response)
+                for piece in response.iter_content(1 << 16):
+                    target.write(piece)
 
     def all(self, path: str, field: str, **query: object) -> Iterator[Json]:
         """Give every row of a list, page by page. Raises Refused, Unreachable."""

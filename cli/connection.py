@@ -4,7 +4,7 @@ what runs in the data directory here."""
 from dataclasses import dataclass
 from pathlib import Path
 
-from cli.api import Api
+from cli.api import Api, Json
 from cli.errors import CommandError
 from cli.home import Home, read_json
 
@@ -34,6 +34,19 @@ class Connection:
             return str(sites[0]["id"])
         known = "\n".join(f"  {site['id']}  {site['name']} ({site['domain']})" for site in sites) or "  none yet"
         raise CommandError(f"Name a site with --site or IGNY8_SITE. The account's sites:\n{known}")
+
+    def sector(self, named: str) -> Json:
+        """Return the sector to work on: the one named, or the site's only one.
+
+        Raises:
+            CommandError: there are none or several, or not that one, listing them.
+        """
+        sectors = list(self.api.all(f"/v1/sites/{self.site()}/sectors", "sectors"))
+        found = [sector for sector in sectors if named in {"", sector["id"]}]
+        if len(found) == 1:
+            return found[0]
+        known = "\n".join(f"  {sector['id']}  {sector['name']}" for sector in sectors) or "  none yet"
+        raise CommandError(f"Name the sector with --sector. The site's sectors:\n{known}")
 
 
 def connect(data: Path, api_url: str, key: str, site: str) -> Connection:

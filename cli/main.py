@@ -22,7 +22,7 @@ commands = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-commands.add_typer(admin.app, name="admin", help="Accounts, keys, sites, databases and upkeep.")
+commands.add_typer(admin.app, name="admin", help="Accounts, keys, sites, the library, databases and upkeep.")
 console = Console()
 
 HERE = "On this machine"

@@ -50,6 +50,29 @@ def import_(
     work.import_file(connection.connect(data, api, key, site), file, sector, console)
 
 
+def seeds(  # noqa: PLR0913 - one parameter an option
+    search: Annotated[str, typer.Argument(help="Words that they have.")] = "",
+    filter_text: Annotated[str, typer.Option("--filter", help="Only those, for example 'volume >= 100'.")] = "",
+    sector: Annotated[str, typer.Option(help="Id of the sector; not needed when the site has one.")] = "",
+    count: Annotated[int, typer.Option(help="Show at most so many.", min=1, max=1000)] = 20,
+    *,
+    add: Annotated[bool, typer.Option("--add", help="Add all of them to the sector, instead of showing them.")] = False,
+    data: DataOption = HERE,
+    api: ApiOption = "",
+    key: KeyOption = "",
+    site: SiteOption = "",
+) -> None:
+    """Show the library's keywords for a sector, the most searched first, or add them to it."""
+    from cli import connection  # noqa: PLC0415 - see import_
+    from cli import seeds as library  # noqa: PLC0415 - the same
+
+    link, wanted = connection.connect(data, api, key, site), library.Wanted(search, filter_text)
+    if add:
+        library.add(link, sector, wanted, console)
+    else:
+        library.show(link, sector, wanted, count, console)
+
+
 def quote(  # noqa: PLR0913 - one parameter an option
     stages: Stages = "",
     max_clusters: MaxClusters = 0,
@@ -283,5 +306,5 @@ def add_to(app: typer.Typer) -> None:
     app.command("import", rich_help_panel=PANEL)(import_)
     app.command(rich_help_panel=PANEL)(plan)
     app.command("runs", rich_help_panel=PANEL)(list_runs)
-    for command in (quote, run, recluster, status, pipeline, log, pause, resume, cancel, replay):
+    for command in (seeds, quote, run, recluster, status, pipeline, log, pause, resume, cancel, replay):
         app.command(rich_help_panel=PANEL)(command)

@@ -161,6 +161,30 @@ def changes_table(reclustering: Json, most: int) -> Table:
     return table
 
 
+def seeds_table(title: str, seeds: Sequence[Json]) -> Table:
+    """Return keywords of the library with what is known of them, as `cli.seeds.figures` shows it."""
+    table = _table(title)
+    table.add_column("keyword")
+    for heading in ("volume", "difficulty"):
+        table.add_column(heading, justify="right")
+    for heading in ("intent", "country"):
+        table.add_column(heading)
+    for seed in seeds:
+        table.add_row(*(seed[name] for name in ("text", "volume", "difficulty", "intent", "country")))
+    return table
+
+
+def candidates_table(candidates: Sequence[Json]) -> Table:
+    """Return keywords that accounts added, each with its sector and how many accounts have it."""
+    table = _table("Candidates")
+    for heading in ("keyword", "sector"):
+        table.add_column(heading)
+    table.add_column("accounts", justify="right")
+    for row in candidates:
+        table.add_row(row["text"], row["sector"], str(row["account_count"]))
+    return table
+
+
 def work_table(title: str, steps: Sequence[Json], now: Any) -> Table:
     """Return the steps that a worker has, each with its phase and since when.
 

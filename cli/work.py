@@ -28,7 +28,7 @@ def import_file(connection: Connection, file: Path, sector: str, console: Consol
         CommandError: the sector is not clear, or the import was refused.
     """
     site = connection.site()
-    sector = sector or _only_sector(connection.api, site)
+    sector = sector or connection.sector("")["id"]
     before = {row["id"] for row in connection.api.all(f"/v1/sites/{site}/keyword-imports", "keyword_imports")}
     run = connection.api.upload(f"/v1/sites/{site}/keyword-imports", file, filename=file.name, sector_id=sector)
     run = watch(connection.api, run["id"], console)
@@ -37,14 +37,6 @@ def import_file(connection: Connection, file: Path, sector: str, console: Consol
         _show_import(connection.api, site, report, console)
     if run["status"] != "completed":
         raise CommandError(f"The import is {run['status']}: {run['error'] or run['pause_reason']}")
-
-
-def _only_sector(api: Api, site: str) -> str:
-    sectors = list(api.all(f"/v1/sites/{site}/sectors", "sectors"))
-    if len(sectors) == 1:
-        return str(sectors[0]["id"])
-    known = "\n".join(f"  {sector['id']}  {sector['name']}" for sector in sectors) or "  none yet"
-    raise CommandError(f"Name the sector with --sector. The site's sectors:\n{known}")
 
 
 def _show_import(api: Api, site: str, report: Json, console: Console) -> None:

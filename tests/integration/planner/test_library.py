@@ -279,6 +279,21 @@ class TestAudit:
         got = operator.call("GetLibraryChange", service.GetLibraryChangeRequest(library_change_id=done.id))
         assert got == done
 
+    def test_a_preview_is_forgotten_after_a_week_and_what_was_written_never(self, operator: Operator) -> None:
+        looked, done, fresh = operator.preview(FILE), operator.bring(FILE), operator.preview(FILE)
+        owner = sa.create_engine(operator.planner.owner_url)
+        with owner.begin() as connection:
+            connection.execute(
+                sa.text("UPDATE library_change SET create_time = now() - interval '8 days' WHERE id = ANY(:ids)"),
+                {"ids": [UUID(looked.id), UUID(done.id)]},
+            )
+        owner.dispose()
+        operator.preview(FILE)
+        listed = operator.call("ListLibraryChanges", service.ListLibraryChangesRequest(page_size=1000)).library_changes
+        assert {looked.id, done.id, fresh.id} & {change.id for change in listed} == {done.id, fresh.id}
+        assert operator.lines(looked) == []
+        assert len(operator.lines(done)) == 4
+
     def test_the_service_itself_writes_nothing_without_an_operators_role(self, planner: Planner) -> None:
         with planner.database.untenanted() as connection, pytest.raises(sa.exc.ProgrammingError, match="denied"):
             connection.execute(sa.text("UPDATE seed_keyword SET volume = 1"))
