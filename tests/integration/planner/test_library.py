@@ -243,6 +243,23 @@ class TestApply:
         assert counts(operator.preview(text)) == (0, 0, 3_000, 0)
 
 
+class TestWhatFollows:
+    def test_keywords_without_figures_of_their_own_and_their_clusters_follow(self, operator: Operator) -> None:
+        texts = ("moka pot", "moka pot gasket", "moka pot size", "moka pot steel", "moka pot cups")
+        operator.bring(HEAD + "".join(f"{text},10,20,,,,coffee\n" for text in texts))
+        customer = operator.customer()
+        customer.add(*texts[:4], volume=None)
+        customer.add(texts[4], volume=7, difficulty=50.0)  # his own, which stay
+        customer.cluster()
+        (cluster,) = customer.rows("Clusters")
+        assert (cluster.volume, cluster.difficulty) == (47, 26)
+        operator.bring(HEAD + "".join(f"{text},100,40,,,,coffee\n" for text in texts))
+        (cluster,) = customer.rows("Clusters")
+        assert (cluster.volume, cluster.difficulty) == (407, 42)
+        figures = {keyword.text: (keyword.volume, keyword.difficulty) for keyword in customer.rows("Keywords")}
+        assert figures == dict.fromkeys(texts[:4], (100, 40)) | {texts[4]: (7, 50)}
+
+
 class TestExport:
     def test_what_is_written_is_read_again_as_it_is(self, operator: Operator) -> None:
         operator.bring(FILE + "=danger,5,,,,,coffee\n")
