@@ -76,7 +76,9 @@ def peers_python() -> Path:
         sys.stdout.write("installing the peers (once, some minutes)\n")
         sys.stdout.flush()
         venv.create(ENVIRONMENT, with_pip=True, clear=True)
-        subprocess.run([str(python), "-m", "pip", "install", "--quiet", *_PACKAGES], check=True, timeout=INSTALL_TIMEOUT_S)
+        subprocess.run(
+            [str(python), "-m", "pip", "install", "--quiet", *_PACKAGES], check=True, timeout=INSTALL_TIMEOUT_S
+        )
         (ENVIRONMENT / ".complete").touch()
     return python
 
