@@ -1,9 +1,11 @@
 """Rows into a table by COPY, as lines composed here: a driver that looks at each value costs twice as much."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from itertools import islice
 from typing import Any
+
+import sqlalchemy as sa
 
 from chassis.database import Transaction
 
@@ -26,6 +28,20 @@ def copy_lines(transaction: Transaction, table: str, lines: Iterable[str]) -> in
             for piece in _pieces(lines):
                 copy.write(piece)
         return int(cursor.rowcount)
+
+
+def copy_rows(connection: sa.Connection, statement: str, rows: Iterable[Sequence[Any]]) -> None:
+    """Copy rows of any values, which the driver composes: for what is no more than some thousands.
+
+    Args:
+        connection: in a transaction.
+        statement: COPY ... FROM STDIN.
+        rows: the columns' values.
+    """
+    driver: Any = connection.connection.driver_connection
+    with closing(driver.cursor()) as cursor, cursor.copy(statement) as copy:
+        for row in rows:
+            copy.write_row(row)
 
 
 def text_cell(text: str | None) -> str:

@@ -1,7 +1,6 @@
 """The platform's library and its changes, under the sweep role: they are no tenant's, and the app role writes none."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -10,6 +9,7 @@ import sqlalchemy as sa
 from chassis.ids import new_id
 from services.planner.library import Change, Figures, Outcome, Place, Seed, SeedKey, WrongLine
 from services.planner.models import LibraryChange, table
+from services.planner.repository.copying import copy_rows
 
 CHANGE = table(LibraryChange)
 PREVIEWS_KEPT_DAYS = 7
@@ -59,7 +59,7 @@ def record(
     change_id = new_id()
     connection.execute(sa.insert(CHANGE).values({"id": change_id, "status": "previewed", **values}))
     lines = sorted([*map(_changed, changes), *map(_wrong, wrong)], key=lambda line: line.line)
-    _copy(connection, _COPY_LINES, ((new_id(), change_id, *line) for line in lines))
+    copy_rows(connection, _COPY_LINES, ((new_id(), change_id, *line) for line in lines))
     return change_id
 
 
@@ -83,13 +83,6 @@ def forget_previews(connection: sa.Connection) -> None:
 
 def _wanted(keys: Collection[SeedKey]) -> dict[str, Any]:
     return {"sectors": [sector for sector, _ in keys], "texts": [text for _, text in keys]}
-
-
-def _copy(connection: sa.Connection, statement: str, rows: Iterable[Sequence[Any]]) -> None:
-    driver: Any = connection.connection.driver_connection  # psycopg's own: SQLAlchemy has no COPY
-    with closing(driver.cursor()) as cursor, cursor.copy(statement) as copy:
-        for row in rows:
-            copy.write_row(row)
 
 
 class _Line(NamedTuple):

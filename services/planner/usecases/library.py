@@ -123,7 +123,7 @@ class Library:
         """Take keywords that accounts added into the library, all at once; return the change's id.
 
         What the library has already stays as it is there. A keyword that exists keeps the private seed it was made with
-        (decision 18): an operator changes no tenant's row, and no figure that a site sees.
+        (decision 19): an operator changes no tenant's row, and no figure that a site sees.
 
         Raises:
             RequestIdReused: the request id was used for other ones.
