@@ -46,7 +46,7 @@ def plan_file(
     if run is not None:
         watch(connection.api, run["id"], console)
     site = f"/v1/sites/{connection.site()}"
-    clusters = list(connection.api.all(f"{site}/clusters", "clusters", order_by="volume desc"))
+    clusters = list(connection.api.all(f"{site}/clusters", "clusters", order_by="volume desc, keyword_count desc"))
     ideas = list(connection.api.all(f"{site}/ideas", "content_ideas"))
     console.print(clusters_table(clusters[:CLUSTERS_SHOWN], ideas))
     say(console, *told(clusters, ideas))

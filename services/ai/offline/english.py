@@ -93,8 +93,10 @@ def head_index(parts: Sequence[str]) -> int:
 
 
 def is_mass(noun: str) -> bool:
-    """Whether a noun is not counted ("coffee", "cleaning", "extraction")."""
-    return noun in words()["mass"] or noun.endswith(("ness", "ism", "ing", "ware", "ship"))
+    """Whether a noun is not counted ("coffee", "cleaning", "extraction"), or an abbreviation that is left alone."""
+    if noun in words()["mass"] or str(words()["spelling"].get(noun, "")).isupper():
+        return True
+    return noun.endswith(("ness", "ism", "ing", "ware", "ship"))
 
 
 def is_plural(noun: str) -> bool:

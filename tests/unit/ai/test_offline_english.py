@@ -47,6 +47,10 @@ class TestArticle:
 
 
 class TestInflection:
+    @pytest.mark.parametrize(("noun", "mass"), [("seo", True), ("csv", True), ("coffee", True), ("pot", False)])
+    def test_what_has_no_plural(self, noun: str, mass: bool) -> None:
+        assert english.is_mass(noun) is mass
+
     @pytest.mark.parametrize(
         ("verb", "expected"),
         [("make", "making"), ("cut", "cutting"), ("clean", "cleaning"), ("tie", "tying"), ("fix", "fixing"),
