@@ -46,6 +46,9 @@ _TEXT_MAX = 2_048  # characters of an optional cell; half a URL is worse than no
 class Limits:
     """How much one import takes, in bytes of the file and in its physical lines, header and preamble
     included.
+
+    A million keywords below a header. Memory does not bound it, as nothing holds the rows; it is one
+    transaction, in which the keywords of the account wait, and one step with a deadline.
     """
 
     bytes_max: int = 256 * 1024 * 1024

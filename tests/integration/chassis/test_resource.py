@@ -38,10 +38,16 @@ class Sample(SectorRow, Editable, SoftDeleted, Base):
     keyword_count: Mapped[int] = mapped_column(sa.BigInteger, server_default="0")
     volume: Mapped[int | None] = mapped_column(sa.BigInteger)
     difficulty: Mapped[float | None] = mapped_column(sa.Double)
+    informational_count: Mapped[int] = mapped_column(sa.BigInteger, server_default="0")
+    navigational_count: Mapped[int] = mapped_column(sa.BigInteger, server_default="0")
+    commercial_count: Mapped[int] = mapped_column(sa.BigInteger, server_default="0")
+    transactional_count: Mapped[int] = mapped_column(sa.BigInteger, server_default="0")
     idea_count: Mapped[int] = mapped_column(sa.BigInteger, server_default="0")
     content_count: Mapped[int] = mapped_column(sa.BigInteger, server_default="0")
     status: Mapped[str] = mapped_column(sa.Text, server_default="new")
     disabled: Mapped[bool] = mapped_column(sa.Boolean, server_default=sa.false())
+    name_given: Mapped[bool] = mapped_column(sa.Boolean, server_default=sa.false())
+    merged_into_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
 
 
 CLUSTER = Resource(
