@@ -16,7 +16,7 @@ from chassis.tenancy import Tenant
 from services.planner.domain import display_text, keyword_problem, normalise
 from services.planner.errors import KeywordExists, UnknownSector
 from services.planner.intents import NO_BRAND, Brand, derive_intent
-from services.planner.repository import keywords, limits
+from services.planner.repository import clusters, keywords, limits
 from services.planner.repository.keywords import NewKeyword
 
 
@@ -40,13 +40,26 @@ def create_keyword(transaction: Transaction, new: NewKeyword) -> UUID:
     limit.require(1)
     derived = derive_intent(normalise(clean.text), brand_of(transaction.tenant))
     with cluster_of_the_sector():
-        return keywords.insert(transaction, sector, replace(clean, derived_intent=derived))
+        keyword_id = keywords.insert(transaction, sector, replace(clean, derived_intent=derived))
+    _require_live(transaction, clean.cluster_id)
+    return keyword_id
 
 
 def placed(transaction: Transaction, keyword_id: UUID, values: Mapping[str, Any]) -> None:
-    """Remember who has chosen a keyword's cluster, after he has; one that was taken out of its cluster is free."""
+    """Remember who has chosen a keyword's cluster, after he has; one that was taken out of its cluster is free.
+
+    Raises:
+        InvalidArgument: the cluster was merged into another one.
+    """
     if "cluster_id" in values:
+        _require_live(transaction, values["cluster_id"])
         keywords.place(transaction, keyword_id, call.passport().actor if values["cluster_id"] else "")
+
+
+def _require_live(transaction: Transaction, cluster_id: UUID | None) -> None:
+    """Called after the keyword is written, when the triggers that sum hold its cluster: nobody merges it any more."""
+    if cluster_id is not None and not clusters.live(transaction, [cluster_id]):
+        raise InvalidArgument.field("keyword.cluster_id", "was merged into another cluster; choose that one")
 
 
 def undelete_keyword(database: Database, tenant: Tenant, keyword_id: UUID) -> None:

@@ -147,6 +147,16 @@ class TestMerge:
         ideas_for(two, clusters["green tea"].id, "green tea")
         assert by_name(two)["moka pot"].idea_count > 0
 
+    def test_no_keyword_is_put_into_a_merged_cluster_any_more(self, two: Account) -> None:
+        moka, tea = by_name(two)["moka pot"], by_name(two)["green tea"]
+        merge(two, moka.id, tea.id)
+        keyword = planner_pb2.Keyword(id=two.rows("Keywords")[0].id, site_id=two.site_id, cluster_id=tea.id)
+        with pytest.raises(Fault, match="was merged into another cluster"):
+            two.call("UpdateKeyword", service.UpdateKeywordRequest(keyword=keyword))
+        with pytest.raises(Fault, match="was merged into another cluster"):
+            two.add("oolong", cluster_id=UUID(tea.id))
+        assert placed(two).keys() == {*MOKA, *TEA}
+
     def test_a_deleted_keyword_comes_back_to_where_it_went(self, two: Account) -> None:
         clusters = by_name(two)
         keyword = next(each for each in two.rows("Keywords") if each.text == "green tea bags")
