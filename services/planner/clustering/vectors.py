@@ -13,16 +13,16 @@ from services.planner.clustering.table import WordTable
 
 Floats = NDArray[np.float32]
 
-LEXICAL_SHARE = 0.2
+LEXICAL_SHARE = 0.4
 """Of the similarity of two keywords. It holds together what the table knows nothing of: brands, models, other
 scripts.
 """
 IDF_POWER = 0.2
 """Of meaning. 0 counts every word alike; 1 lets the rarest word, often a misspelt one, drown the others."""
-LEXICAL_IDF_POWER = 0.5
-LONELY = 1.0
+LEXICAL_IDF_POWER = 0.7
+LONELY = 0.5
 """A word of n keywords counts n / (n + LONELY): one that no other keyword has cannot say which are alike."""
-MEAN_FROM = 100
+MEAN_FROM = 20
 """With so many keywords half of what all have in common is taken out, with more of them more: what five keywords about
 one thing have in common is what they are about."""
 NARROW_FROM, NARROW_WIDTH = 100_000, 128

@@ -203,13 +203,14 @@ def _makers(evidence: Evidence) -> Mapping[tuple[str, str, str], list[Any]]:
 def _too_many_ideas(evidence: Evidence) -> Iterator[str]:
     plans = {run["id"]: run["plan"]["options"].get("ideas_per_cluster") for run in evidence["runs"]}
     asked = {step["id"]: plans[step["run_id"]] for step in evidence["steps"] if step["function"] == "generate_ideas"}
+    runs = {step["id"]: step["run_id"] for step in evidence["steps"]}
     sets: defaultdict[Any, Counter[Any]] = defaultdict(Counter)
     for idea in evidence["ideas"]:
-        if idea["step_id"]:
-            sets[idea["cluster_id"]][idea["step_id"]] += 1
-    for cluster, steps in sets.items():
+        if idea["step_id"]:  # another run may ask again, for a cluster that has grown
+            sets[idea["cluster_id"], runs.get(idea["step_id"])][idea["step_id"]] += 1
+    for (cluster, _), steps in sets.items():
         if len(steps) > 1:
-            yield f"cluster {cluster} has ideas of {len(steps)} steps"
+            yield f"cluster {cluster} has ideas of {len(steps)} steps of one run"
         for step, count in steps.items():
             wanted = asked.get(step)
             if wanted and count > wanted:
