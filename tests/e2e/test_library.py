@@ -64,10 +64,11 @@ def test_from_an_operators_file_to_a_customers_keywords(
 
 def test_what_a_customer_adds_is_promoted(installation: Installation, customer: Customer, tmp_path: Path) -> None:
     own = customer.api.post(customer.path("keywords"), {"sector_id": customer.sector, "text": "Grandma's Pot"})
-    listed = [line.split() for line in operate(installation, "candidates").splitlines() if "grandma" in line]
+    ours = ("candidates", "--filter", 'text : "grandma"')  # other tests' customers add thousands
+    listed = [line.split() for line in operate(installation, *ours).splitlines() if "grandma" in line]
     assert listed == [["grandma's", "pot", "coffee-equipment", "1"]]
     operate(installation, "promote", "coffee-equipment", "Grandma's Pot")
-    assert "grandma" not in operate(installation, "candidates")
+    assert "grandma" not in operate(installation, *ours)
     assert "Grandma's Pot" in igny8(customer, tmp_path, "seeds", "grandma")
     after = customer.api.get(customer.path(f"keywords/{own['id']}"))
     assert after["seed_keyword_id"] == own["seed_keyword_id"]
