@@ -20,6 +20,7 @@ FREE_PLAN = "Free"
 FREE_KEYWORDS_MAX = 100
 """What an account may have until billing says otherwise: FEATURES, table of decisions, "plans"."""
 KEYWORD_CHARS_MAX = 255
+CLUSTER_NAME_CHARS_MAX = 120
 CONTENT_TYPES = ("post", "page", "product", "taxonomy")
 CONTENT_STRUCTURES = (
     *("article", "guide", "comparison", "review", "listicle"),

@@ -14,7 +14,7 @@ from chassis.errors import InvalidArgument, Violation
 from chassis.resource import Resource, to_message
 from chassis.resource.rules import at_most, between, chosen, language
 from services.planner import models, translate
-from services.planner.domain import country_problem, display_text, keyword_problem
+from services.planner.domain import CLUSTER_NAME_CHARS_MAX, country_problem, display_text, keyword_problem
 from services.planner.ideas import TITLE_CHARS_MAX, WORDS_MAX
 from services.planner.usecases.library import PROMOTIONS_MAX, Promotion
 
@@ -96,7 +96,7 @@ CLUSTER = Resource(
     orders=("volume", "difficulty", "keyword_count", "idea_count", "content_count", "name", "update_time"),
     search=("name", "description"),
     updates=("name", "description", "disabled"),
-    rules={"name": at_most(_NAME_CHARS_MAX, empty=False), "description": at_most(_TEXT_CHARS_MAX)},
+    rules={"name": at_most(CLUSTER_NAME_CHARS_MAX, empty=False), "description": at_most(_TEXT_CHARS_MAX)},
     unique={"cluster_live_name_key": "A cluster of this name exists in the sector; choose another."},
 )
 CONTENT_IDEA = Resource(

@@ -48,12 +48,8 @@ def compare(
         (cluster_id, place[keyword_id]) for keyword_id, cluster_id in old.items() if keyword_id in place
     )
     by_size = sorted(shared.items(), key=lambda item: (-item[1], item[0]))
-    continued: dict[str, int] = {}
-    cluster_ids: list[str | None] = [None] * len(proposals)
-    for (cluster_id, index), _ in by_size:
-        if cluster_id not in continued and cluster_ids[index] is None:
-            continued[cluster_id] = index
-            cluster_ids[index] = cluster_id
+    continued = _continued([pair for pair, _ in by_size])
+    lives_on = {index: cluster_id for cluster_id, index in continued.items()}
     sizes = Counter(old.values())
     staying = Counter(
         (old[each], place[each]) for each in fixed if each in place and continued.get(old[each]) != place[each]
@@ -66,7 +62,7 @@ def compare(
             parts[cluster_id].append(index)
             sources[index].append(cluster_id)
     return Changes(
-        cluster_ids=cluster_ids,
+        cluster_ids=[lives_on.get(index) for index in range(len(proposals))],
         moved={
             keyword_id: (cluster_id, place[keyword_id])
             for keyword_id, cluster_id in old.items()
@@ -76,3 +72,14 @@ def compare(
         merged={index: ids for index, ids in sources.items() if len(ids) > 1},
         gone={each: homes.get(each) for each in sorted(sizes) if each not in continued and each not in kept},
     )
+
+
+def _continued(pairs: Sequence[tuple[str, int]]) -> dict[str, int]:
+    """Return the proposal in which each old cluster lives on: of (cluster, proposal) pairs the first that is free."""
+    continued: dict[str, int] = {}
+    taken: set[int] = set()
+    for cluster_id, index in pairs:
+        if cluster_id not in continued and index not in taken:
+            continued[cluster_id] = index
+            taken.add(index)
+    return continued

@@ -54,6 +54,7 @@ def fold(transaction: Transaction, homes: Mapping[UUID, UUID]) -> None:
 
     `planner.clusters_merged` {cluster_id, merged_cluster_ids}, one for each that gets something.
     """
+    lock_keywords(transaction, list(homes))
     values = {"account": transaction.tenant.account_id, "merged": list(homes), "homes": list(homes.values())}
     for statement in _FOLD:
         transaction.execute(statement, values)
@@ -90,19 +91,19 @@ _HOMES = "unnest(CAST(:merged AS uuid[]), CAST(:homes AS uuid[])) AS h (merged, 
 _FOLD = tuple(
     sa.text(statement.format(homes=_HOMES))
     for statement in (
+        "UPDATE cluster c SET planned_count = c.planned_count + m.planned_count, update_time = now(),"
+        " status = CASE WHEN m.is_mapped THEN 'mapped' ELSE c.status END, revision = c.revision + 1"
+        " FROM (SELECT h.home, sum(c.planned_count)::bigint AS planned_count, bool_or(c.status = 'mapped') AS is_mapped"
+        " FROM {homes} JOIN cluster c ON c.account_id = :account AND c.id = h.merged GROUP BY h.home) m"
+        " WHERE c.account_id = :account AND c.id = m.home",
         "UPDATE keyword k SET cluster_id = h.home, update_time = now(), revision = k.revision + 1 FROM {homes}"
         " WHERE k.account_id = :account AND k.cluster_id = h.merged",
         "UPDATE content_idea i SET cluster_id = h.home, update_time = now(), revision = i.revision + 1 FROM {homes}"
         " WHERE i.account_id = :account AND i.cluster_id = h.merged",
         "UPDATE cluster_content m SET cluster_id = h.home FROM {homes}"
         " WHERE m.account_id = :account AND m.cluster_id = h.merged",
-        "UPDATE cluster c SET planned_count = c.planned_count + m.planned_count, update_time = now(),"
-        " status = CASE WHEN m.is_mapped THEN 'mapped' ELSE c.status END, revision = c.revision + 1"
-        " FROM (SELECT h.home, sum(c.planned_count)::bigint AS planned_count, bool_or(c.status = 'mapped') AS is_mapped"
-        " FROM {homes} JOIN cluster c ON c.account_id = :account AND c.id = h.merged GROUP BY h.home) m"
-        " WHERE c.account_id = :account AND c.id = m.home",
         "UPDATE cluster c SET merged_into_id = h.home, delete_time = now(), update_time = now(),"
         " revision = c.revision + 1 FROM {homes} WHERE c.account_id = :account AND c.id = h.merged",
     )
 )
-"""In this order: keywords are locked before clusters, as the triggers that sum them do."""
+"""In this order: what a cluster had ideas for is told on before its keywords leave it, which sets that to nothing."""

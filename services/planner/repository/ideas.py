@@ -159,13 +159,9 @@ def store(
         for position, text in enumerate(idea.keywords)
     ]
     transaction.execute(sa.insert(table(ContentIdeaKeyword)), links)
-    planned = CLUSTER.c.keyword_count
     mapped = sa.update(CLUSTER).where(CLUSTER.c.account_id == of_cluster.account_id, CLUSTER.c.id == of_cluster.id)
-    transaction.execute(
-        mapped.values(
-            status="mapped", planned_count=planned, update_time=sa.func.now(), revision=CLUSTER.c.revision + 1
-        )
-    )
+    stamps = {"update_time": sa.func.now(), "revision": CLUSTER.c.revision + 1}
+    transaction.execute(mapped.values(status="mapped", planned_count=CLUSTER.c.keyword_count, **stamps))
     return ids
 
 

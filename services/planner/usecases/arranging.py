@@ -8,13 +8,13 @@ from sqlalchemy import Row
 
 from chassis.database import Transaction
 from chassis.errors import Aborted, AlreadyExists, InvalidArgument, NotFound
+from services.planner.domain import CLUSTER_NAME_CHARS_MAX
 from services.planner.repository import arranging, clusters
 from services.planner.repository.clusters import NewCluster
 
 MERGED_MAX = 100
 KEYWORDS_MAX = 1_000
 _SHOWN_MAX = 5
-_NAME_CHARS_MAX = 120
 
 
 def merge(transaction: Transaction, cluster_id: UUID, merged_ids: Sequence[UUID], *, by: str, etag: str = "") -> None:
@@ -58,8 +58,8 @@ def split(
         Aborted: somebody else has changed the cluster since.
     """
     wanted, name = _chosen(keyword_ids), name.strip()
-    if len(name) > _NAME_CHARS_MAX:
-        raise InvalidArgument.field("name", f"has more than {_NAME_CHARS_MAX} characters")
+    if len(name) > CLUSTER_NAME_CHARS_MAX:
+        raise InvalidArgument.field("name", f"has more than {CLUSTER_NAME_CHARS_MAX} characters")
     sector_id = _live(arranging.find(transaction, [cluster_id]), cluster_id).sector_id
     clusters.hold(transaction, sector_id)
     arranging.lock_keywords(transaction, [cluster_id])

@@ -360,6 +360,26 @@ class TestPages:
 
 
 class TestGrown:
+    def test_keywords_that_have_left_do_not_count_for_it(self, two: Account) -> None:
+        moka = by_name(two)["moka pot"]
+        ideas_for(two, moka.id, "moka pot")
+        split(two, moka.id, ("moka pot gasket", "moka pot size"))
+        two.add("moka pot lid", "moka pot cups", "moka pot steel", "moka pot price", "moka pot cleaning",
+                cluster_id=UUID(moka.id))  # fmt: skip
+        assert moka.id in waiting(two.planner.functions["generate_ideas"], two)
+
+    def test_a_merged_cluster_counts_what_both_had_ideas_for(self, two: Account) -> None:
+        clusters = by_name(two)
+        moka, tea = clusters["moka pot"], clusters["green tea"]
+        ideas_for(two, moka.id, "moka pot")
+        ideas_for(two, tea.id, "green tea")
+        merge(two, moka.id, tea.id)
+        function = two.planner.functions["generate_ideas"]
+        two.add("moka pot lid", "moka pot cups", "moka pot steel", "moka pot price", cluster_id=UUID(moka.id))
+        assert moka.id not in waiting(function, two)
+        two.add("moka pot cleaning", cluster_id=UUID(moka.id))
+        assert moka.id in waiting(function, two)
+
     def test_a_cluster_that_has_got_five_more_keywords_waits_for_ideas_again(self, two: Account) -> None:
         moka = by_name(two)["moka pot"]
         ideas_for(two, moka.id, "moka pot")

@@ -7,6 +7,7 @@ BEGIN
     UPDATE cluster SET keyword_count = sums.keyword_count, volume = sums.volume, difficulty = sums.difficulty,
         informational_count = sums.informational, navigational_count = sums.navigational,
         commercial_count = sums.commercial, transactional_count = sums.transactional,
+        planned_count = least(cluster.planned_count, sums.keyword_count),  -- those that left are counted no longer
         primary_keyword_id = CASE WHEN sums.has_primary THEN cluster.primary_keyword_id ELSE sums.most_searched END
     FROM (
         SELECT c.account_id, c.id, count(k.id) AS keyword_count,
