@@ -21,7 +21,7 @@ from typing import Protocol
 from igny8.common.v1 import events_service_pb2_grpc, functions_service_pb2_grpc, upkeep_service_pb2_grpc
 from sqlalchemy.engine import make_url
 
-from chassis import logging, telemetry
+from chassis import collector, logging, telemetry
 from chassis.config import ConfigurationError, Environment
 from chassis.database import Database
 from chassis.outbox import Handler
@@ -211,6 +211,7 @@ def _serve(name: str, built: Built) -> int:
     server = Server(built.config.listen, built.offers, built.config.verifier, threads=built.config.threads)
     for part in built.beside:
         part.start()
+    collector.settle()
     try:
         server.run()
     finally:

@@ -7,6 +7,7 @@ from socket import socket
 
 import uvicorn
 
+from chassis import collector
 from chassis import logging as json_lines
 from chassis.config import ConfigurationError, Environment
 from gateway.app import Gateway, Limits
@@ -42,6 +43,7 @@ def main() -> int:
     logging.getLogger("gateway").info("serving on %s:%s", config.host, config.port)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _exit)  # uvicorn stops gracefully, then raises the signal again, which would kill us
+    collector.settle()
     server.run()
     return 0 if server.started else 1
 

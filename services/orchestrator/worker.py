@@ -4,8 +4,10 @@ import asyncio
 import logging
 import multiprocessing
 import os
+from functools import cache
 from typing import TYPE_CHECKING
 
+from chassis import collector
 from chassis.config import Environment
 from services.orchestrator.domain.stages import LANES, ROOM, SITE_ROOM
 
@@ -44,6 +46,11 @@ def drain(lane: str) -> None:
     asyncio.run(_drain(lane))
 
 
+@cache  # once in a child's life, when it has imported what it needs
+def _settle() -> None:
+    collector.settle()
+
+
 async def _drain(lane: str) -> None:
     # grpc must not be imported before the fork (its threads do not survive one), so nothing that needs it is.
     from chassis.database import Database  # noqa: PLC0415 - see above
@@ -56,6 +63,7 @@ async def _drain(lane: str) -> None:
     from services.orchestrator.leases import lease_s  # noqa: PLC0415 - see above
     from services.orchestrator.passports import SiteBook  # noqa: PLC0415 - see above
 
+    _settle()
     environment = Environment()
     lease = lease_s(environment)
     room, site_room = rooms(environment, "WORKER_ROOM", ROOM), rooms(environment, "WORKER_SITE_ROOM", SITE_ROOM)
@@ -63,7 +71,7 @@ async def _drain(lane: str) -> None:
     database = Database(config.service.sweep_url, pool_size=4)
     peers = AsyncPeers(config.addresses, Issuer("orchestrator", config.passport_key))
     try:
-        carrier = Carrier(database, peers, SiteBook(), jitter())
+        carrier = Carrier(database, peers, SiteBook(), jitter(), room=room)
         bells = Bells(database, celery_app(config.redis_url))
         drain = Drain(database, carrier, bells, lane, _stopping.is_set, room=room, site_room=site_room, lease_s=lease)
         await drain.run()
