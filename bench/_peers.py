@@ -55,7 +55,7 @@ def _handlers(model: Model) -> dict[str, tuple[Any, Any]]:
 
     async def resolve(request: identity_service_pb2.ResolveSiteRequest) -> identity_service_pb2.ResolveSiteResponse:
         claim = identity_service_pb2.ResolveSiteResponse()
-        claim.site.site_id, claim.site.industry_id = request.site_id, str(uuid4())
+        claim.site.site_id, claim.site.industry_id = request.site_id, request.site_id
         return claim
 
     async def prepare(_: Any) -> functions_service_pb2.PrepareWorkResponse:

@@ -112,7 +112,7 @@ def _carry(urls: ServiceUrls, redis_url: str, peers: str) -> dict[str, float]:
         "PASSPORT_KEY": generate_key()[0],
         "REDIS_URL": redis_url,
         "WORKER_ROOM_TEXT": str(IN_FLIGHT),
-        "WORKER_SITE_ROOM_TEXT": str(IN_FLIGHT),
+        "WORKER_SITE_ROOM_TEXT": str(2 * IN_FLIGHT),
         "PATH": "/usr/bin:/bin",
     }
     command = [sys.executable, "-m", "bench.model_calls", _CHILD]

@@ -1,5 +1,6 @@
 """The engine's passports: minted for a run's account and site after identity has said that both are active."""
 
+import asyncio
 import threading
 import time
 from uuid import UUID
@@ -24,6 +25,7 @@ class SiteBook:
 
     def __init__(self) -> None:
         self._known: dict[tuple[UUID, UUID | None], tuple[float, ResolvedSite]] = {}
+        self._asked: dict[tuple[UUID, UUID | None], asyncio.Task[ResolvedSite]] = {}  # by one event loop
         self._lock = threading.Lock()
 
     def ask(self, peers: Peers, account_id: UUID, site_id: UUID | None) -> SiteClaim | None:
@@ -49,7 +51,12 @@ class SiteBook:
             return known.claim
         if even_inactive:
             return (await peers.send(clients.resolve_site(account_id, site_id, even_inactive=True), EDGE)).claim
-        return self._keep(account_id, site_id, await peers.send(clients.resolve_site(account_id, site_id), EDGE)).claim
+        key = (account_id, site_id)
+        asked = self._asked.get(key)
+        if asked is None:  # hundreds of a site's steps begin at once, and one of them asks for all
+            asked = self._asked[key] = asyncio.create_task(peers.send(clients.resolve_site(account_id, site_id), EDGE))
+            asked.add_done_callback(lambda _: self._asked.pop(key))
+        return self._keep(account_id, site_id, await asyncio.shield(asked)).claim
 
     def _look(self, account_id: UUID, site_id: UUID | None) -> ResolvedSite | None:
         with self._lock:

@@ -1,6 +1,6 @@
 """What the orchestrator asks of others: each call is built and read here, and sent from a thread or an event loop."""
 
-from services.orchestrator.clients.calls import LONG_S, QUICK_S, AsyncPeers, Call, Peers
+from services.orchestrator.clients.calls import LONG_S, QUICK_S, AsyncPeers, Call, Peers, from_json, to_json
 from services.orchestrator.clients.facts import (
     Event,
     ResolvedSite,
@@ -63,6 +63,7 @@ __all__ = [
     "create_quote",
     "deliver_event",
     "expire_hold",
+    "from_json",
     "get_quote",
     "lapse_credits",
     "list_step_captures",
@@ -74,4 +75,5 @@ __all__ = [
     "reserve",
     "resolve_site",
     "select_work",
+    "to_json",
 ]

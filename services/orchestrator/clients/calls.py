@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from google.protobuf import json_format
+from google.protobuf.message import Message
 
 from chassis.aio import AsyncRemote
 from chassis.client import Remote
 from chassis.passport import Issuer, Passport
 
 T = TypeVar("T")
+M = TypeVar("M", bound=Message)
 QUICK_S = 5.0
 LONG_S = 30.0
 
@@ -73,9 +75,14 @@ class AsyncPeers:
             await remote.close()
 
 
-def to_json(message: Any) -> dict[str, Any]:
+def to_json(message: Message) -> dict[str, Any]:
     """Return a message as it is kept in a step's row."""
     return json_format.MessageToDict(message, preserving_proto_field_name=True)
+
+
+def from_json(kept: Mapping[str, Any] | None, message: M) -> M | None:
+    """Return what a step's row keeps as a message, by filling an empty one; None where it keeps nothing."""
+    return None if kept is None else json_format.ParseDict(dict(kept), message)
 
 
 def nothing(_: object) -> None:

@@ -1,12 +1,12 @@
 """Credits: quotes, holds and books, asked of billing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
 from igny8.billing.v1 import billing_pb2, billing_service_pb2
+from igny8.common.v1 import functions_pb2
 
 from services.orchestrator.clients.calls import LONG_S, Call, nothing, same
 from services.orchestrator.domain.books import Booked
@@ -133,19 +133,22 @@ def reserve(
     return Call("billing", _BILLING + "Reserve", request, billing_pb2.Hold, lambda hold: int(hold.credits))
 
 
-def capture(key: str, quantity: int, subject_kind: str, subject_id: UUID, answer: Mapping[str, Any]) -> Call[int]:
+def capture(
+    key: str, quantity: int, subject_kind: str, subject_id: UUID, answer: functions_pb2.AiAnswer | None
+) -> Call[int]:
     """Take what was used, by the answer of a model or by nobody's; the call's answer is how many credits."""
-    origin, cost = answer.get("provenance", {}), answer.get("cost_usd_micro")
+    used = answer or functions_pb2.AiAnswer()
+    origin = used.provenance
     request = billing_service_pb2.CaptureRequest(
         key=key,
         quantity=quantity,
         object_kind=subject_kind,
         object_id=str(subject_id),
-        provider=str(origin.get("provider", "")),
-        model=str(origin.get("model", "")),
-        input_tokens=int(origin.get("input_tokens", 0)),
-        output_tokens=int(origin.get("output_tokens", 0)),
-        cost_usd_micro=None if cost is None else int(cost),
+        provider=origin.provider,
+        model=origin.model,
+        input_tokens=origin.input_tokens,
+        output_tokens=origin.output_tokens,
+        cost_usd_micro=used.cost_usd_micro if used.HasField("cost_usd_micro") else None,
     )
     return Call("billing", _BILLING + "Capture", request, billing_pb2.Hold, lambda hold: int(hold.captured_credits))
 

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from google.protobuf import json_format
 from igny8.ai.v1 import ai_service_pb2
 from igny8.common.v1 import functions_pb2, functions_service_pb2
 
 from chassis.work import Item, Selection
-from services.orchestrator.clients.calls import Call, nothing, to_json
+from services.orchestrator.clients.calls import Call, nothing
 
 _FUNCTIONS = "/igny8.common.v1.FunctionsService/"
 _AI = "/igny8.ai.v1.AiService/"
@@ -59,7 +58,7 @@ def select_work(
     )
 
 
-def prepare_work(work: StepWork) -> Call[dict[str, Any]]:
+def prepare_work(work: StepWork) -> Call[functions_pb2.AiJob]:
     """Ask an owner for the model call of one item."""
     request = functions_service_pb2.PrepareWorkRequest(
         step_id=str(work.step_id),
@@ -69,10 +68,10 @@ def prepare_work(work: StepWork) -> Call[dict[str, Any]]:
         options_json=json.dumps(work.options),
     )
     answer = functions_service_pb2.PrepareWorkResponse
-    return Call(work.owner, _FUNCTIONS + "PrepareWork", request, answer, lambda response: to_json(response.job))
+    return Call(work.owner, _FUNCTIONS + "PrepareWork", request, answer, lambda response: response.job)
 
 
-def apply_work(work: StepWork, answer: Mapping[str, Any] | None, deadline_s: float) -> Call[dict[str, Any]]:
+def apply_work(work: StepWork, answer: functions_pb2.AiAnswer | None, deadline_s: float) -> Call[dict[str, Any]]:
     """Have an owner do a step's work, or store its answer."""
     request = functions_service_pb2.ApplyWorkRequest(
         step_id=str(work.step_id),
@@ -81,7 +80,7 @@ def apply_work(work: StepWork, answer: Mapping[str, Any] | None, deadline_s: flo
         function=work.function,
         subject_id=str(work.subject_id),
         options_json=json.dumps(work.options),
-        answer=None if answer is None else json_format.ParseDict(dict(answer), functions_pb2.AiAnswer()),
+        answer=answer,
     )
     response = functions_service_pb2.ApplyWorkResponse
     return Call(work.owner, _FUNCTIONS + "ApplyWork", request, response, _applied, deadline_s)
@@ -100,15 +99,14 @@ def abandon_work(work: StepWork, error: str, *, failed: bool) -> Call[None]:
     return Call(work.owner, _FUNCTIONS + "AbandonWork", request, functions_service_pb2.AbandonWorkResponse, nothing)
 
 
-def ask_model(kind: str, request_id: str, job: Mapping[str, Any]) -> Call[dict[str, Any]]:
+def ask_model(kind: str, request_id: str, job: functions_pb2.AiJob) -> Call[functions_pb2.AiAnswer]:
     """Have a model write or draw; the same request id is answered from the record."""
-    parsed = json_format.ParseDict(dict(job), functions_pb2.AiJob())
     if kind == "image":
-        image = ai_service_pb2.GenerateImageRequest(request_id=request_id, job=parsed)
+        image = ai_service_pb2.GenerateImageRequest(request_id=request_id, job=job)
         answer_type: type[Any] = ai_service_pb2.GenerateImageResponse
-        return Call("ai", _AI + "GenerateImage", image, answer_type, lambda r: to_json(r.answer), MODEL_S)
-    text = ai_service_pb2.CompleteRequest(request_id=request_id, job=parsed)
-    return Call("ai", _AI + "Complete", text, ai_service_pb2.CompleteResponse, lambda r: to_json(r.answer), MODEL_S)
+        return Call("ai", _AI + "GenerateImage", image, answer_type, lambda r: r.answer, MODEL_S)
+    text = ai_service_pb2.CompleteRequest(request_id=request_id, job=job)
+    return Call("ai", _AI + "Complete", text, ai_service_pb2.CompleteResponse, lambda r: r.answer, MODEL_S)
 
 
 def _selection(response: functions_service_pb2.SelectWorkResponse) -> Selection:

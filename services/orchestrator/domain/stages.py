@@ -12,7 +12,7 @@ RENEWALS = 3  # of a lease, while its holder works: one that comes late loses no
 Lane = Literal["local", "text", "image", "publish", "sync", "maintenance"]
 LANES: tuple[Lane, ...] = ("local", "text", "image", "publish", "sync", "maintenance")
 ROOM: Mapping[str, int] = {"local": 8, "text": 32, "image": 16, "publish": 4, "sync": 4, "maintenance": 2}
-"""How many steps of each lane one drain carries at once, where the environment says nothing else."""
+"""How many steps of each lane a drain carries at once and asks models for, where the environment says nothing else."""
 SITE_ROOM: Mapping[str, int] = {"local": 8, "text": 24, "image": 12, "publish": 4, "sync": 4, "maintenance": 2}
 """How many steps of one site all workers together carry at once in a lane, where the environment says nothing else.
 Less than one drain's room: a tenant who comes later would wait for a model's whole answer otherwise."""

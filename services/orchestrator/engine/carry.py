@@ -16,9 +16,12 @@ import asyncio
 import logging
 import random
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
+
+from igny8.common.v1.functions_pb2 import AiJob
 
 from chassis.clock import Clock, SystemClock
 from chassis.database import Database
@@ -37,7 +40,7 @@ from services.orchestrator.domain.failures import (
     wait_s,
 )
 from services.orchestrator.domain.settings import zone_or_utc
-from services.orchestrator.domain.stages import FUNCTIONS, PLAN_STAGE, Function
+from services.orchestrator.domain.stages import FUNCTIONS, PLAN_STAGE, ROOM, Function
 from services.orchestrator.domain.timetable import midnight_after, midnight_before
 from services.orchestrator.engine import checkpoints, ending, planning
 from services.orchestrator.engine.checkpoints import COLUMNS, IF_RUNNING, Checkpoint, Standing
@@ -63,6 +66,7 @@ class Carrier:
         sites: which sites are active.
         chance: for the jitter of waits.
         clock: tells when a site's day begins.
+        room: how many models of each lane are asked at once.
     """
 
     database: Database
@@ -70,6 +74,8 @@ class Carrier:
     sites: SiteBook
     chance: random.Random
     clock: Clock = field(default_factory=SystemClock)
+    room: Mapping[str, int] = field(default_factory=lambda: ROOM)
+    _turns: dict[str, asyncio.Semaphore] = field(init=False, repr=False, default_factory=dict)
     _written: Together[Checkpoint, Standing] = field(init=False, repr=False)
     _succeeded: Together[Success, None] = field(init=False, repr=False)
 
@@ -109,17 +115,24 @@ class Carrier:
         new: dict[str, Any] = {}
         if function.model and held.job is None:
             job = await self.peers.send(clients.prepare_work(_work(held, function)), passport)
-            limit = int(job.get("limit_quantity", held.limit_quantity))
+            limit = job.limit_quantity or held.limit_quantity
             new = {"job": job, "limit_quantity": limit, "failures": 0}
-        if function.operation:
-            await self._reserve(held, function, passport, new)
-        elif new:
-            await self._checkpoint(held, **new, phase="call")
-        new = {}
-        if function.model and held.answer is None:
-            call = clients.ask_model(function.model, f"{held.id}:{held.attempt}", held.job or {})
-            new = {"answer": await self.peers.send(call, passport), "failures": 0}
+        async with self._turn(held, function):
+            if function.operation:
+                await self._reserve(held, function, passport, new)
+            elif new:
+                await self._checkpoint(held, **new, phase="call")
+            new = {}
+            if function.model and held.answer is None:
+                call = clients.ask_model(function.model, f"{held.id}:{held.attempt}", held.job or AiJob())
+                new = {"answer": await self.peers.send(call, passport), "failures": 0}
         await self._checkpoint(held, **new, **{IF_RUNNING: True})
+
+    def _turn(self, held: Held, function: Function) -> AbstractAsyncContextManager[Any]:
+        """Wait for one of the lane's turns at its model. Credits are set aside in it, so that nobody's wait for it."""
+        if not function.model or held.answer is not None:
+            return nullcontext()
+        return self._turns.setdefault(held.lane, asyncio.Semaphore(self.room[held.lane]))
 
     async def _reserve(self, held: Held, function: Function, passport: Passport, new: Mapping[str, Any]) -> None:
         """Set the worst price aside, after writing what is `new` of the step together with that it may be."""
@@ -152,7 +165,7 @@ class Carrier:
     async def _capture(self, held: Held) -> int:
         applied = held.applied or {}
         quantity = min(int(applied["actual_quantity"]), held.limit_quantity)
-        call = clients.capture(held.reservation_key, quantity, held.subject_kind, held.subject_id, held.answer or {})
+        call = clients.capture(held.reservation_key, quantity, held.subject_kind, held.subject_id, held.answer)
         return await self.peers.send(call, self._for_the_books(held))
 
     async def _plan(self, held: Held) -> None:

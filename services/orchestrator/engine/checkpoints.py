@@ -11,14 +11,15 @@ from typing import Any
 from uuid import UUID
 
 from chassis.database import Database
-from services.orchestrator.engine.claims import Held, LeaseLost
+from services.orchestrator.clients import to_json
+from services.orchestrator.engine.claims import LOCKED, Held, LeaseLost, keys_of
 
 COLUMNS = frozenset({"job", "answer", "limit_quantity", "reserved", "reservation", "failures"})
 """What a checkpoint may change, beside the phase and apply_sent."""
 IF_RUNNING = "apply_if_running"
 """As a change: apply_sent and phase become true and "apply" if the run is running, and stay as they are if not."""
 
-_WRITE = """
+_WRITE = f"""{LOCKED}
     UPDATE step SET
         job = CASE WHEN c.new ? 'job' THEN c.new -> 'job' ELSE step.job END,
         answer = CASE WHEN c.new ? 'answer' THEN c.new -> 'answer' ELSE step.answer END,
@@ -31,13 +32,12 @@ _WRITE = """
         phase = CASE WHEN c.new ? 'apply_if_running' AND r.status = 'running' THEN 'apply'
                      ELSE coalesce(c.new ->> 'phase', step.phase) END,
         update_time = now()
-    FROM unnest(%(accounts)s::uuid[], %(ids)s::uuid[], %(fences)s::bigint[], %(news)s::jsonb[])
-         AS c (account, id, fence, new),
-         run r
-    WHERE step.account_id = c.account AND step.id = c.id AND step.fence = c.fence AND step.status = 'running'
+    FROM mine, run r, unnest(%(ids)s::uuid[], %(fences)s::bigint[], %(news)b::text[]::jsonb[]) AS c (id, fence, new)
+    WHERE step.account_id = mine.account_id AND step.id = mine.id
+      AND c.id = step.id AND c.fence = step.fence
       AND r.account_id = step.account_id AND r.id = step.run_id
     RETURNING step.id, step.fence, step.apply_sent, r.status, r.billing_quote_id
-"""
+"""  # noqa: S608 - nothing but our own text is put in
 
 
 @dataclass(frozen=True)
@@ -59,12 +59,8 @@ class Checkpoint:
 
 def write(database: Database, lot: Sequence[Checkpoint]) -> list[Standing | Exception]:
     """Write checkpoints; a step that another worker has by now is told LeaseLost, and nothing of it is written."""
-    parameters = {
-        "accounts": [each.held.key.account_id for each in lot],
-        "ids": [each.held.id for each in lot],
-        "fences": [each.held.fence for each in lot],
-        "news": [json.dumps(each.new) for each in lot],
-    }
+    news = [json.dumps(each.new, default=to_json) for each in lot]
+    parameters = keys_of([each.held for each in lot]) | {"news": news}
     found = {row[:2]: Standing(*row[2:]) for row in database.single(_WRITE, parameters)}
     return [found.get((each.held.id, each.held.fence)) or _lost(each.held) for each in lot]
 

@@ -1,14 +1,16 @@
 """Claims and leases: which worker has which step. The database's clock rules; a fence makes a late worker harmless."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from igny8.common.v1.functions_pb2 import AiAnswer, AiJob
 
 from chassis.database import Database
 from chassis.tenancy import table_of
+from services.orchestrator.clients import from_json
 from services.orchestrator.domain.stages import LEASE_S, SITE_ROOM
 from services.orchestrator.models import Step
 from services.orchestrator.repository import RunKey
@@ -25,12 +27,25 @@ _CLAIM = """
     CROSS JOIN LATERAL (SELECT (c.claimed).*) s
     LEFT JOIN automation_config a ON a.account_id = s.account_id AND a.site_id = s.site_id
 """
-_RENEW = """
-    UPDATE step SET due = now() + make_interval(secs => %(lease)s)
-    FROM unnest(%(accounts)s::uuid[], %(ids)s::uuid[], %(fences)s::bigint[]) AS mine (account, id, fence)
-    WHERE step.account_id = mine.account AND step.id = mine.id AND step.fence = mine.fence AND step.status = 'running'
-    RETURNING step.id
+LOCKED = """
+    WITH mine AS MATERIALIZED (
+        SELECT step.account_id, step.id FROM step
+        JOIN unnest(%(accounts)s::uuid[], %(ids)s::uuid[], %(fences)s::bigint[]) AS held (account, id, fence)
+          ON step.account_id = held.account AND step.id = held.id AND step.fence = held.fence
+        WHERE step.status = 'running'
+        ORDER BY step.account_id, step.id
+        FOR NO KEY UPDATE OF step
+    )
 """
+"""Begins every statement that changes many steps: `mine` is those that are still ours, locked one after the other.
+
+Whoever locks rows in another order than others may wait for one of them in a circle, and PostgreSQL breaks one off.
+"""
+_RENEW = f"""{LOCKED}
+    UPDATE step SET due = now() + make_interval(secs => %(lease)s)
+    FROM mine WHERE step.account_id = mine.account_id AND step.id = mine.id
+    RETURNING step.id
+"""  # noqa: S608 - nothing but our own text is put in
 _WAITING = """
     SELECT wanted.lane FROM unnest(%(lanes)s::text[], %(rooms)s::integer[]) AS wanted (lane, room)
     WHERE lane_waits(wanted.lane, wanted.room, %(late)s)
@@ -65,8 +80,8 @@ class Held:
     reservation: int
     reserved: bool
     apply_sent: bool
-    job: Mapping[str, Any] | None
-    answer: Mapping[str, Any] | None
+    job: AiJob | None
+    answer: AiAnswer | None
     applied: Mapping[str, Any] | None
     run_status: str
     billing_quote_id: UUID | None
@@ -105,12 +120,16 @@ def claim(
 
 def renew(database: Database, held: Sequence[Held], *, lease_s: float = LEASE_S) -> None:
     """Keep the leases of steps; one that was lost is not taken back."""
-    keys = {
+    database.single(_RENEW, keys_of(held) | {"lease": lease_s})
+
+
+def keys_of(held: Sequence[Held]) -> dict[str, list[Any]]:
+    """Return the parameters of `LOCKED`."""
+    return {
         "accounts": [step.key.account_id for step in held],
         "ids": [step.id for step in held],
         "fences": [step.fence for step in held],
     }
-    database.single(_RENEW, keys | {"lease": lease_s})
 
 
 def due_lanes(
@@ -138,4 +157,9 @@ def write(connection: sa.Connection, held: Held, **values: Any) -> None:
 
 
 def _held(row: tuple[Any, ...]) -> Held:
-    return Held(RunKey(*row[:3]), *row[3:])
+    values = dict(zip(_COLUMNS, row[3:], strict=True))
+    values |= {"job": from_json(values["job"], AiJob()), "answer": from_json(values["answer"], AiAnswer())}
+    return Held(RunKey(*row[:3]), **values)
+
+
+_COLUMNS = [field.name for field in fields(Held)][1:]  # behind the key

@@ -10,6 +10,7 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import ceil
 
 from chassis.database import DATABASE_ERRORS, Database
 from services.orchestrator.bells import Bells
@@ -23,6 +24,7 @@ LONGEST_S = 60.0
 NEGLECTED_S = 1.0  # a step that could have been claimed for so long has no drain of its own lane
 RING_S = 0.2  # what is done in this time rings the next lanes once
 IDLE_S = 0.3  # an empty lane is looked at again for so long, since a stage's end fills the next lane at once
+AHEAD = 1.5  # of a lane's room: to be prepared and ended while the models of others think
 
 Carried = dict[asyncio.Task[None], Held]
 
@@ -37,10 +39,12 @@ class Drain:
         bells: rung for the lanes that got work meanwhile.
         lane: which lane.
         stopping: whether the worker is to end: what is under way is carried on, and nothing else is claimed.
-        room: how many steps of each lane are carried at once.
+        room: how many steps of each lane are carried at once; `AHEAD` times as many when it has been full for a while,
+            which says that no other drain has room for them either.
         site_room: how many of one site all workers together carry at once in each lane.
         looked: when neglected lanes were last looked for, by the monotonic clock.
         rung: when other lanes were last rung, by the monotonic clock.
+        full_since: of lanes that all room was taken in at the last look, by the monotonic clock.
         unrung: whether steps have ended since, which may have filled other lanes.
         lease_s: seconds that a step is claimed for at a time.
     """
@@ -54,6 +58,7 @@ class Drain:
     site_room: Mapping[str, int] = field(default_factory=lambda: SITE_ROOM)
     looked: float = 0.0
     rung: float = 0.0
+    full_since: dict[str, float] = field(default_factory=dict)
     unrung: bool = False
     lease_s: float = LEASE_S
 
@@ -90,11 +95,18 @@ class Drain:
             return []
 
     async def _claim_lane(self, lane: str, carried: Carried) -> list[Held]:
-        room = self.room[lane] - sum(held.lane == lane for held in carried.values())
+        count, now = sum(held.lane == lane for held in carried.values()), time.monotonic()
+        ahead = now - self.full_since.get(lane, now) > NEGLECTED_S
+        room = ceil(self.room[lane] * (AHEAD if ahead else 1)) - count
         if room <= 0:
             return []
         most = self.site_room[lane]
-        return await asyncio.to_thread(claims.claim, self.database, lane, room, lease_s=self.lease_s, site_room=most)
+        held = await asyncio.to_thread(claims.claim, self.database, lane, room, lease_s=self.lease_s, site_room=most)
+        if count + len(held) >= self.room[lane]:
+            self.full_since.setdefault(lane, now)
+        else:
+            self.full_since.pop(lane, None)
+        return held
 
     async def _neglected(self) -> list[str]:
         if time.monotonic() - self.looked < NEGLECTED_S:

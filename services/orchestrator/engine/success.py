@@ -13,21 +13,19 @@ from chassis.ids import new_id
 from chassis.tenancy import table_of
 from services.orchestrator import repository
 from services.orchestrator.engine import ending
-from services.orchestrator.engine.claims import Held, LeaseLost
+from services.orchestrator.engine.claims import LOCKED, Held, LeaseLost, keys_of
 from services.orchestrator.models import Run, RunEvent, RunStage
 
 run, stage, event = table_of(Run), table_of(RunStage), table_of(RunEvent)
 
-_END = sa.text(
-    """
+_END = f"""{LOCKED}
     UPDATE step SET status = 'succeeded', phase = 'done', credits = c.credits, applied = c.applied, error = '',
                     error_reason = '', error_kind = '', update_time = now()
-    FROM unnest(CAST(:accounts AS uuid[]), CAST(:ids AS uuid[]), CAST(:fences AS bigint[]), CAST(:credits AS bigint[]),
-                CAST(:applied AS jsonb[])) AS c (account, id, fence, credits, applied)
-    WHERE step.account_id = c.account AND step.id = c.id AND step.fence = c.fence AND step.status = 'running'
+    FROM mine, unnest(%(ids)s::uuid[], %(fences)s::bigint[], %(credits)s::bigint[], %(applied)s::jsonb[])
+         AS c (id, fence, credits, applied)
+    WHERE step.account_id = mine.account_id AND step.id = mine.id AND c.id = step.id AND c.fence = step.fence
     RETURNING step.id, step.fence
-    """
-)
+"""  # noqa: S608 - nothing but our own text is put in
 _LOCK = sa.text(
     "SELECT 1 FROM run WHERE (account_id, id) IN"
     " (SELECT * FROM unnest(CAST(:accounts AS uuid[]), CAST(:runs AS uuid[]))) ORDER BY id FOR UPDATE"
@@ -64,7 +62,7 @@ def succeed(database: Database, lot: Sequence[Success]) -> list[Exception | None
         runs = {each.held.key for each in lot}
         connection.execute(_LOCK, {"accounts": [k.account_id for k in runs], "runs": [k.run_id for k in runs]})
         # With the fence: a worker that was frozen may hold a step twice, and ends it once.
-        ended = {tuple(row) for row in connection.execute(_END, _columns(lot))}
+        ended = {tuple(row) for row in connection.exec_driver_sql(_END, _columns(lot))}
         by_stage: dict[Any, list[Success]] = defaultdict(list)
         for each in lot:
             if (each.held.id, each.held.fence) in ended:
@@ -76,9 +74,7 @@ def succeed(database: Database, lot: Sequence[Success]) -> list[Exception | None
 
 def _columns(lot: Sequence[Success]) -> dict[str, Any]:
     return {
-        "accounts": [each.held.key.account_id for each in lot],
-        "ids": [each.held.id for each in lot],
-        "fences": [each.held.fence for each in lot],
+        **keys_of([each.held for each in lot]),
         "credits": [each.credits for each in lot],
         "applied": [json.dumps(each.applied) for each in lot],
     }

@@ -5,6 +5,7 @@ import random
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -15,6 +16,7 @@ from chassis.database import Database
 from chassis.passport import Issuer
 from services.orchestrator.bells import Bells, celery_app
 from services.orchestrator.clients import AsyncPeers
+from services.orchestrator.domain.stages import ROOM
 from services.orchestrator.engine import claims
 from services.orchestrator.engine.carry import Carrier
 from services.orchestrator.engine.claims import Held
@@ -23,7 +25,7 @@ from services.orchestrator.passports import SiteBook
 from tests.house import House
 from tests.integration.orchestrator.conftest import Owner, new_owner
 from tests.integration.orchestrator.test_engine import IDEAS, clustered
-from tests.integration.orchestrator.workers import Worker, sweeping
+from tests.integration.orchestrator.workers import Act, Worker, sweeping
 
 NOBODY = "redis://127.0.0.1:1/0"  # no bell is heard: whoever is awake must help
 TASKS = orchestrator_pb2.RunPlan(function="create_tasks")
@@ -97,6 +99,23 @@ class TestDrain:
         assert owner.read(run_id).stages[0].succeeded == 0
         house.work()
         assert owner.read(run_id).stages[0].succeeded == 2
+
+    def test_no_more_models_are_asked_at_once_than_there_is_room_and_who_waits_has_set_nothing_aside(
+        self, owner: Owner
+    ) -> None:
+        run_id = thinking(owner)
+        told: list[str] = []
+        before: dict[str, Act] = {method: partial(told.append, method) for method in ("Reserve", "Complete")}
+        after: dict[str, Act] = {"Complete": partial(told.append, "answered")}
+        Worker(owner.house, before, after, room={**ROOM, "text": 1}).round()
+        assert told == ["Reserve", "Complete", "answered"] * 2
+        assert owner.read(run_id).stages[0].succeeded == 2
+
+    def test_steps_that_begin_together_ask_for_their_site_once(self, owner: Owner) -> None:
+        thinking(owner)
+        worker = Worker(owner.house)
+        assert worker.round() == 2
+        assert worker.sent.count("ResolveSite") == 1
 
     def test_an_empty_lane_is_left_soon(self, house: House, database: Database) -> None:
         house.work()

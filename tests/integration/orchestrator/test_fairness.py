@@ -4,6 +4,7 @@ import random
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
 import pytest
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 
 from chassis.tenancy import Tenant
 from chassis.testing.postgres import TemplateDatabases
-from services.orchestrator.engine import claims
+from services.orchestrator.engine import checkpoints, claims
+from services.orchestrator.engine.checkpoints import Checkpoint, Standing
 from services.orchestrator.engine.claims import Held
 from tests.integration.orchestrator.backlog import Backlog, open_backlog
 
@@ -201,3 +203,22 @@ class TestCaps:
         backlog.steps(full, 2000)
         backlog.steps(other, 5)
         assert sites(claim(backlog, 10, site_room=4)) == {full.site_id: 4, other.site_id: 4}
+
+
+class TestManyAtOnce:
+    def test_leases_are_renewed_while_the_steps_are_written_in_any_order(self, backlog: Backlog) -> None:
+        (tenant,) = backlog.account()
+        backlog.steps(tenant, 200)
+        held = claim(backlog, 200)
+        lots = [[Checkpoint(step, {"failures": 0}) for step in some] for some in (held, held[::-1])]
+
+        def renew(_: int) -> None:
+            claims.renew(backlog.sweep, held, lease_s=600)
+
+        def write(n: int) -> None:
+            told = checkpoints.write(backlog.sweep, lots[n % 2])
+            assert all(isinstance(each, Standing) for each in told)
+
+        with ThreadPoolExecutor(3) as threads:  # one that waits for another in a circle is broken off: it raises
+            for act in [act for n in range(40) for act in (threads.submit(renew, n), threads.submit(write, n))]:
+                act.result(timeout=60)

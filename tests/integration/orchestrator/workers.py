@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from chassis.database import Database
 from chassis.passport import Issuer, Passport
 from services.orchestrator.clients import AsyncPeers, Call
-from services.orchestrator.domain.stages import LANES
+from services.orchestrator.domain.stages import LANES, ROOM
 from services.orchestrator.engine import claims
 from services.orchestrator.engine.carry import Carrier
 from services.orchestrator.models import ASIDE
@@ -31,12 +31,14 @@ class Worker:
         house: where.
         before: done before a call is sent; what it raises is what the call raises.
         after: done after a call was answered, before the answer is returned.
+        room: how many models of each lane are asked at once.
     """
 
     house: House
     before: dict[str, Act] = field(default_factory=dict)
     after: dict[str, Act] = field(default_factory=dict)
     sent: list[str] = field(default_factory=list)
+    room: Mapping[str, int] = field(default_factory=lambda: ROOM)
 
     def round(self) -> int:
         """Carry what is due now, one claim a lane; return how many steps."""
@@ -45,7 +47,8 @@ class Worker:
     async def _round(self) -> int:
         peers = _Peers(self)
         with sweeping(self.house) as database:
-            carrier = Carrier(database, peers, SiteBook(), random.Random(1))  # noqa: S311 - the same waits every time
+            chance = random.Random(1)  # noqa: S311 - the same waits every time
+            carrier = Carrier(database, peers, SiteBook(), chance, room=self.room)
             held = [step for lane in LANES for step in claims.claim(database, lane, 50)]
             await asyncio.gather(*[carrier.carry(step) for step in held])
             await peers.close()
