@@ -49,8 +49,13 @@ DECLARE
     v_group record;
     v_set text := set_config('app.account', p_account::text, true);
 BEGIN
-    -- An operation may be done together with those around it when no other has its key, and it is no extension.
     SELECT array_agg(o) INTO v_operations FROM jsonb_populate_recordset(NULL::ledger_operation, p_operations) AS o;
+    IF cardinality(v_operations) = 1 THEN
+        v_set := set_config('app.site', v_operations[1].site::text, true);
+        RETURN NEXT ledger_do(p_account, v_operations[1]);
+        RETURN;
+    END IF;
+    -- An operation may be done together with those around it when no other has its key, and it is no extension.
     FOR v_group IN
         WITH listed AS (
             SELECT o.ordinality AS n, o.site, o.function <> 'ledger_extend'

@@ -5,9 +5,10 @@
 -- keys. Everything else, and with it every refusal, is left to the functions of one operation. The answers are those of
 -- one by one: what fits when nothing has been freed yet fits in any order, and no other answer depends on the order.
 --
--- The statements are planned once for all accounts, most of which are small. So every look-up is one of a row by its
--- whole key (OFFSET 0 keeps it from being joined freely), and rows of which an account has many are updated one by one:
--- in a join the planner would take reading all that an account ever did for as good.
+-- The statements are planned once for all accounts, most of which are small, and in a join the planner would take reading
+-- all that an account ever did for as good as a look-up. So every look-up is one of a row by its whole key (OFFSET 0 keeps
+-- it from being joined freely), and rows of which an account has many are updated through the key that they conflict with:
+-- what is inserted there is always in the table, since the statement has just read it under the account's lock.
 
 -- Does the operations of one site at some places of a batch and returns the answers with theirs.
 CREATE FUNCTION ledger_together(
@@ -149,122 +150,125 @@ CREATE FUNCTION ledger_capture_together(
 ) RETURNS ledger_answer[] LANGUAGE plpgsql
 SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
-    v_used record;
-    v_answer ledger_answer;
+    v_places bigint[];
+    v_made ledger_answer[];
     v_over timestamptz;
+    v_quotes uuid[];
+    v_let_go bigint[];
+    v_taken bigint[];
 BEGIN
-    v_answer.code := 'ok';
-    v_answer.fresh := true;
-    FOR v_used IN
-        WITH given AS MATERIALIZED (
-            SELECT o.*, coalesce(nullif(o.capture_key, ''), o.key) AS own_key
-            FROM unnest(p_operations) WITH ORDINALITY AS o
-            WHERE o.function = 'ledger_capture' AND o.ordinality = ANY(p_places)
-        ), asked AS MATERIALIZED (
-            SELECT o.ordinality AS n, o.id, o.quantity, o.now, o.object_kind, o.object_id, o.provider, o.model,
-                o.input_tokens, o.output_tokens, o.cost_usd_micro, o.final, o.own_key AS key, h.id AS hold_id,
-                h.operation, h.quote_id, h.run_id, h.step_id, h.credit_cost_id, h.credits, h.captured_credits,
-                CASE WHEN o.final OR h.captured_quantity + o.quantity >= h.quantity + h.extended_quantity
-                    THEN 'captured' ELSE 'open' END AS state,
-                ledger_price(h.captured_quantity + o.quantity, h.unit_size, h.unit_credits) - h.captured_credits
-                    AS taken
-            FROM given o CROSS JOIN LATERAL (
-                SELECT * FROM hold h WHERE h.account_id = p_account AND h.site_id = p_site AND h.key = o.key OFFSET 0
-            ) AS h
-            WHERE h.state = 'open' AND (
-                SELECT u.id FROM credit_usage u
-                WHERE u.account_id = p_account AND u.site_id = p_site AND u.key = o.own_key
-            ) IS NULL
-        ), used AS MATERIALIZED (
-            SELECT a.*, CASE WHEN a.state = 'open' THEN a.taken ELSE a.credits - a.captured_credits END AS let_go,
-                CASE WHEN a.taken > 0 THEN ledger_id(a.now) END AS transaction_id,
-                count(*) FILTER (WHERE a.taken > 0) OVER (ORDER BY a.n) AS number,
-                (sum(a.taken) OVER (ORDER BY a.n))::bigint AS upto
-            FROM asked a WHERE a.taken <= a.credits - a.captured_credits
-        ), pin AS MATERIALIZED (  -- as ledger_settle: what was taken lies over a hold's pins in the order of use
-            SELECT w.hold_id, p.grant_id, least(p.free, greatest(w.taken - p.before, 0)) AS taken,
-                CASE WHEN w.state = 'open' THEN least(p.free, greatest(w.taken - p.before, 0)) ELSE p.free END AS let_go
-            FROM used w CROSS JOIN LATERAL (
-                SELECT g.grant_id, g.credits - g.captured_credits AS free,
-                    (sum(g.credits - g.captured_credits) OVER (ORDER BY g.position))::bigint
-                        - (g.credits - g.captured_credits) AS before
-                FROM hold_grant g
-                WHERE g.account_id = p_account AND g.hold_id = w.hold_id AND g.credits > g.captured_credits
-            ) AS p
-        ), granted AS (
-            UPDATE credit_grant g SET held = g.held - s.let_go, remaining = g.remaining - s.taken
-            FROM (
-                SELECT p.grant_id, sum(p.let_go)::bigint AS let_go, sum(p.taken)::bigint AS taken FROM pin p
-                GROUP BY p.grant_id
-            ) AS s
-            WHERE g.account_id = p_account AND g.id = s.grant_id
-            RETURNING CASE WHEN g.remaining > g.held THEN g.expire_time END AS expire_time
-        ), booked AS (
-            UPDATE credit_account a
-            SET held = a.held - s.let_go, posted = a.posted - s.taken,
-                transaction_count = a.transaction_count + s.number, update_time = s.now
-            FROM (
-                SELECT sum(w.let_go)::bigint AS let_go, sum(w.taken)::bigint AS taken, max(w.number) AS number,
-                    max(w.now) AS now
-                FROM used w
-            ) AS s
-            WHERE a.account_id = p_account AND s.taken IS NOT NULL
-        ), changed AS (
-            INSERT INTO credit_transaction (
-                account_id, id, number, kind, amount, balance_after, operation, description, site_id, run_id, step_id,
-                hold_id, credit_cost_id, create_time
-            )
-            SELECT p_account, w.transaction_id, a.transaction_count + w.number, 'deduction', -w.taken,
-                a.posted - w.upto, w.operation, ledger_deduction(w.operation, w.quantity), p_site, w.run_id, w.step_id,
-                w.hold_id, w.credit_cost_id, w.now
-            FROM used w JOIN credit_account a ON a.account_id = p_account
-            WHERE w.taken > 0
-        ), noted AS (
-            INSERT INTO credit_usage (
-                account_id, site_id, id, key, hold_id, operation, quantity, credits, credit_cost_id, run_id, step_id,
-                object_kind, object_id, provider, model, input_tokens, output_tokens, cost_usd_micro, final,
-                transaction_id, create_time
-            )
-            SELECT p_account, p_site, w.id, w.key, w.hold_id, w.operation, w.quantity, w.taken, w.credit_cost_id,
-                w.run_id, w.step_id, w.object_kind, w.object_id, w.provider, w.model, w.input_tokens, w.output_tokens,
-                w.cost_usd_micro, w.final, w.transaction_id, w.now
+    WITH given AS MATERIALIZED (
+        SELECT o.*, coalesce(nullif(o.capture_key, ''), o.key) AS own_key
+        FROM unnest(p_operations) WITH ORDINALITY AS o
+        WHERE o.function = 'ledger_capture' AND o.ordinality = ANY(p_places)
+    ), asked AS MATERIALIZED (
+        SELECT o.ordinality AS n, o.id, o.quantity, o.now, o.object_kind, o.object_id, o.provider, o.model,
+            o.input_tokens, o.output_tokens, o.cost_usd_micro, o.final, o.own_key AS key, h.id AS hold_id,
+            h.key AS hold_key, h.operation, h.quote_id, h.run_id, h.step_id, h.credit_cost_id, h.credits,
+            h.captured_credits, h.captured_quantity,
+            CASE WHEN o.final OR h.captured_quantity + o.quantity >= h.quantity + h.extended_quantity
+                THEN 'captured' ELSE 'open' END AS state,
+            ledger_price(h.captured_quantity + o.quantity, h.unit_size, h.unit_credits) - h.captured_credits
+                AS taken
+        FROM given o CROSS JOIN LATERAL (
+            SELECT * FROM hold h WHERE h.account_id = p_account AND h.site_id = p_site AND h.key = o.key OFFSET 0
+        ) AS h
+        WHERE h.state = 'open' AND (
+            SELECT u.id FROM credit_usage u
+            WHERE u.account_id = p_account AND u.site_id = p_site AND u.key = o.own_key
+        ) IS NULL
+    ), used AS MATERIALIZED (
+        SELECT a.*, CASE WHEN a.state = 'open' THEN a.taken ELSE a.credits - a.captured_credits END AS let_go,
+            CASE WHEN a.taken > 0 THEN ledger_id(a.now) END AS transaction_id,
+            count(*) FILTER (WHERE a.taken > 0) OVER (ORDER BY a.n) AS number,
+            (sum(a.taken) OVER (ORDER BY a.n))::bigint AS upto
+        FROM asked a WHERE a.taken <= a.credits - a.captured_credits
+    ), pin AS MATERIALIZED (  -- as ledger_settle: what was taken lies over a hold's pins in the order of use
+        SELECT w.hold_id, p.grant_id, p.position, p.credits, p.captured_credits,
+            least(p.free, greatest(w.taken - p.before, 0)) AS taken,
+            CASE WHEN w.state = 'open' THEN least(p.free, greatest(w.taken - p.before, 0)) ELSE p.free END AS let_go
+        FROM used w CROSS JOIN LATERAL (
+            SELECT g.*, g.credits - g.captured_credits AS free,
+                (sum(g.credits - g.captured_credits) OVER (ORDER BY g.position))::bigint
+                    - (g.credits - g.captured_credits) AS before
+            FROM hold_grant g
+            WHERE g.account_id = p_account AND g.hold_id = w.hold_id AND g.credits > g.captured_credits
+        ) AS p
+    ), granted AS (
+        UPDATE credit_grant g SET held = g.held - s.let_go, remaining = g.remaining - s.taken
+        FROM (
+            SELECT p.grant_id, sum(p.let_go)::bigint AS let_go, sum(p.taken)::bigint AS taken FROM pin p
+            GROUP BY p.grant_id
+        ) AS s
+        WHERE g.account_id = p_account AND g.id = s.grant_id
+        RETURNING CASE WHEN g.remaining > g.held THEN g.expire_time END AS expire_time
+    ), booked AS (
+        UPDATE credit_account a
+        SET held = a.held - s.let_go, posted = a.posted - s.taken,
+            transaction_count = a.transaction_count + s.number, update_time = s.now
+        FROM (
+            SELECT sum(w.let_go)::bigint AS let_go, sum(w.taken)::bigint AS taken, max(w.number) AS number,
+                max(w.now) AS now
             FROM used w
+        ) AS s
+        WHERE a.account_id = p_account AND s.taken IS NOT NULL
+    ), changed AS (
+        INSERT INTO credit_transaction (
+            account_id, id, number, kind, amount, balance_after, operation, description, site_id, run_id, step_id,
+            hold_id, credit_cost_id, create_time
         )
-        SELECT w.*, (SELECT min(g.expire_time) FROM granted g) AS expire_time,
-            row_number() OVER of_quote = 1 AS is_first, sum(w.let_go) OVER of_quote AS quote_let_go,
-            sum(w.taken) OVER of_quote AS quote_taken,
-            ARRAY(SELECT p.grant_id FROM pin p WHERE p.hold_id = w.hold_id AND p.taken > 0 ORDER BY p.grant_id)
-                AS grants,
-            ARRAY(SELECT p.taken FROM pin p WHERE p.hold_id = w.hold_id AND p.taken > 0 ORDER BY p.grant_id) AS parts
+        SELECT p_account, w.transaction_id, a.transaction_count + w.number, 'deduction', -w.taken,
+            a.posted - w.upto, w.operation, ledger_deduction(w.operation, w.quantity), p_site, w.run_id, w.step_id,
+            w.hold_id, w.credit_cost_id, w.now
+        FROM used w JOIN credit_account a ON a.account_id = p_account
+        WHERE w.taken > 0
+    ), noted AS (
+        INSERT INTO credit_usage (
+            account_id, site_id, id, key, hold_id, operation, quantity, credits, credit_cost_id, run_id, step_id,
+            object_kind, object_id, provider, model, input_tokens, output_tokens, cost_usd_micro, final,
+            transaction_id, create_time
+        )
+        SELECT p_account, p_site, w.id, w.key, w.hold_id, w.operation, w.quantity, w.taken, w.credit_cost_id,
+            w.run_id, w.step_id, w.object_kind, w.object_id, w.provider, w.model, w.input_tokens, w.output_tokens,
+            w.cost_usd_micro, w.final, w.transaction_id, w.now
         FROM used w
-        WINDOW of_quote AS (PARTITION BY w.quote_id)
-    LOOP
-        FOR n IN 1 .. cardinality(v_used.grants) LOOP
-            UPDATE hold_grant g SET captured_credits = g.captured_credits + v_used.parts[n]
-            WHERE g.account_id = p_account AND g.hold_id = v_used.hold_id AND g.grant_id = v_used.grants[n];
-        END LOOP;
-        IF v_used.is_first THEN
-            UPDATE quote q
-            SET held_credits = q.held_credits - v_used.quote_let_go,
-                captured_credits = q.captured_credits + v_used.quote_taken
-            WHERE q.account_id = p_account AND q.id = v_used.quote_id;
-        END IF;
-        UPDATE hold h
-        SET state = v_used.state, captured_credits = h.captured_credits + v_used.taken,
-            captured_quantity = h.captured_quantity + v_used.quantity,
-            close_time = CASE WHEN v_used.state <> 'open' THEN v_used.now END
-        WHERE h.account_id = p_account AND h.id = v_used.hold_id;
-        v_answer.id := v_used.hold_id;
-        v_answer.state := v_used.state;
-        v_answer.credits := v_used.credits;
-        v_answer.captured_credits := v_used.captured_credits + v_used.taken;
-        v_answer.credit_cost_id := v_used.credit_cost_id;
-        v_answer.taken_credits := v_used.taken;
-        v_answer.transaction_id := v_used.transaction_id;
-        p_answers[v_used.n] := v_answer;
-        IF v_used.expire_time <= v_used.now THEN
-            v_over := greatest(v_over, v_used.now);
-        END IF;
+    ), pinned AS (
+        INSERT INTO hold_grant (account_id, hold_id, grant_id, position, credits, captured_credits)
+        SELECT p_account, p.hold_id, p.grant_id, p.position, p.credits, p.captured_credits + p.taken
+        FROM pin p WHERE p.taken > 0
+        ON CONFLICT (account_id, hold_id, grant_id) DO UPDATE SET captured_credits = EXCLUDED.captured_credits
+    ), settled AS (
+        INSERT INTO hold (
+            account_id, site_id, id, key, state, quote_id, credits, captured_credits, captured_quantity, close_time,
+            create_time
+        )
+        SELECT p_account, p_site, w.hold_id, w.hold_key, w.state, w.quote_id, w.credits, w.captured_credits + w.taken,
+            w.captured_quantity + w.quantity, CASE WHEN w.state <> 'open' THEN w.now END, w.now
+        FROM used w
+        ON CONFLICT (account_id, id) DO UPDATE
+        SET state = EXCLUDED.state, captured_credits = EXCLUDED.captured_credits,
+            captured_quantity = EXCLUDED.captured_quantity, close_time = EXCLUDED.close_time
+    ), quoted AS (
+        SELECT w.quote_id, sum(w.let_go)::bigint AS let_go, sum(w.taken)::bigint AS taken FROM used w
+        GROUP BY w.quote_id
+    )
+    SELECT max(w.now) FILTER (WHERE w.now >= (SELECT min(g.expire_time) FROM granted g)),
+        array_agg(w.n), array_agg(ROW(
+            'ok', true, w.hold_id, w.state, w.credits, w.captured_credits + w.taken, w.credit_cost_id,
+            NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, w.taken, w.transaction_id
+        )::ledger_answer),
+        (SELECT array_agg(q.quote_id ORDER BY q.quote_id) FROM quoted q),
+        (SELECT array_agg(q.let_go ORDER BY q.quote_id) FROM quoted q),
+        (SELECT array_agg(q.taken ORDER BY q.quote_id) FROM quoted q)
+    INTO v_over, v_places, v_made, v_quotes, v_let_go, v_taken
+    FROM used w;
+    FOR n IN 1 .. coalesce(cardinality(v_places), 0) LOOP
+        p_answers[v_places[n]] := v_made[n];
+    END LOOP;
+    FOR n IN 1 .. coalesce(cardinality(v_quotes), 0) LOOP
+        UPDATE quote q
+        SET held_credits = q.held_credits - v_let_go[n], captured_credits = q.captured_credits + v_taken[n]
+        WHERE q.account_id = p_account AND q.id = v_quotes[n];
     END LOOP;
     IF v_over IS NOT NULL THEN  -- what was let go of may be past its date
         PERFORM ledger_lapse(p_account, v_over);
