@@ -1,7 +1,8 @@
 """One method on one set, in a process of its own: `python -m bench._clustering_method METHOD FILE LEVEL`, prints JSON.
 
-METHOD is `ours`, `ours:N` (N keywords made of the file's texts, not scored), `bertopic`, `hdbscan` or `kmeans`. The
-peers get the sentence vectors of all-MiniLM-L6-v2, whose weights come with a package; nothing is downloaded.
+METHOD is `ours`, `ours:N` (N keywords made of the file's texts, not scored), `ours+FOLDER` (ours with the vectors of a
+model that a peer kept there), `bertopic`, `hdbscan` or `kmeans`. The peers get the sentence vectors of
+all-MiniLM-L6-v2, whose weights come with a package; nothing is downloaded.
 """
 
 import json
@@ -35,20 +36,25 @@ def many(texts: Sequence[str], count: int) -> list[str]:
     return list(islice(dict.fromkeys(islice(made, count * 2)), count))
 
 
-def ours(texts: Sequence[str], level: str) -> Labels:
-    """Return the cluster of each text; two that are the same keyword have the same."""
+def ours(texts: Sequence[str], level: str, vectors: Any = None) -> Labels:
+    """Return the cluster of each text; two that are the same keyword have the same. `vectors` are of a model."""
     from services.planner.clustering import KeywordToCluster, Level, SemanticClusterer  # noqa: PLC0415 - peers lack it
 
     keywords = [KeywordToCluster(str(index), text) for index, text in enumerate(texts)]
     labels = np.full(len(texts), -1, np.int64)
-    for number, proposal in enumerate(SemanticClusterer(Level(level)).cluster(keywords)):
+    meanings = None
+    if vectors is not None:
+        meanings = {normalise(text): row.astype("<f2").tobytes() for text, row in zip(texts, vectors, strict=True)}
+    for number, proposal in enumerate(SemanticClusterer(Level(level)).cluster(keywords, meanings=meanings)):
         labels[[int(each) for each in proposal.keyword_ids]] = number
     return labels
 
 
-def sentence_vectors(path: Path, texts: Sequence[str]) -> tuple[Any, float]:
-    """Return MiniLM's vectors of a set's texts and the CPU seconds that they took, kept from one peer to the next."""
-    kept = Path(sys.prefix) / f"{path.stem}.npz"
+def sentence_vectors(folder: Path, path: Path, texts: Sequence[str]) -> tuple[Any, float]:
+    """Return MiniLM's vectors of a set's texts and the CPU seconds that they took, kept in a folder from one method to
+    the next.
+    """
+    kept = folder / f"{path.stem}.npz"
     if not kept.exists():
         import torch  # noqa: PLC0415 - in the environment of the peers only
         from sentence_transformers import SentenceTransformer  # noqa: PLC0415 - the same
@@ -82,11 +88,14 @@ def main(method: str, path: Path, level: str) -> None:
     """Run and print."""
     texts, truth = read(path)
     name, _, count = method.partition(":")
+    name, _, folder = name.partition("+")
     if count:
         texts = many(texts, int(count))
-    vectors, before = (None, 0.0) if name == "ours" else sentence_vectors(path, texts)
+    vectors, before = (None, 0.0)
+    if folder or name != "ours":
+        vectors, before = sentence_vectors(Path(folder or sys.prefix), path, texts)
     began = time.process_time()
-    found = ours(texts, level) if name == "ours" else peer(name, texts, vectors, int(truth.max()) + 1)
+    found = ours(texts, level, vectors) if name == "ours" else peer(name, texts, vectors, int(truth.max()) + 1)
     seconds = before + time.process_time() - began
     unassigned = float((found < 0).mean())
     alone = found.max() + 1 + np.cumsum(found < 0)  # who has no cluster is scored as one alone

@@ -51,7 +51,7 @@ class Passport:
     """Who is calling.
 
     Args:
-        scopes: of "read", "write", "manage", "engine", "operator", "edge".
+        scopes: of "read", "write", "manage", "engine", "operator", "edge", "embed".
         account_id: the tenant; None before one is known.
         site: the only site whose rows are seen; None for all of the account's.
         actor_kind: "user", "api_key", "operator", "run", "service".

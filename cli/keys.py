@@ -13,11 +13,12 @@ from cli.home import read_json, write_json
 SCOPES = {
     "gateway": ("read", "write", "manage", "operator", "edge"),
     "orchestrator": ("engine", "read", "edge"),
+    "planner": ("embed",),
     "writer": ("read",),
     "integration": ("read",),
 }
 CALLS_ALL = ("gateway", "orchestrator")
-CALLERS = {"planner": ("writer",), "writer": ("integration",)}
+CALLERS = {"ai": ("planner",), "planner": ("writer",), "writer": ("integration",)}
 _AES_KEY_BYTES = 32
 
 

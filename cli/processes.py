@@ -111,7 +111,7 @@ def _service(name: str, *needs: str, calls: tuple[str, ...] = ()) -> Process:
 _ENGINE = ("identity", "planner", "writer", "ai", "billing", "integration")
 PROCESSES = (
     _service("identity", "session"),
-    _service("planner", "objects"),
+    _service("planner", "passport", "objects", calls=("ai",)),
     _service("writer", "passport", calls=("planner",)),
     _service("ai", "objects"),
     _service("billing"),

@@ -35,7 +35,7 @@ from services.orchestrator.passports import SiteBook
 from services.orchestrator.relay import Relay
 
 M = TypeVar("M", bound=Message)
-SERVICES = ("identity", "planner", "writer", "ai", "billing", "integration", "orchestrator")
+SERVICES = ("identity", "ai", "planner", "writer", "billing", "integration", "orchestrator")  # who is called first
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def open_house(databases: TemplateDatabases, folder: Path, **settings: str) -> I
     """
     with ExitStack() as stack:
         urls = {name: stack.enter_context(databases.fresh(name)) for name in SERVICES}
-        keys = {name: generate_key() for name in ("test", "orchestrator", "writer", "integration")}
+        keys = {name: generate_key() for name in ("test", "orchestrator", "planner", "writer", "integration")}
         trust = {name: {"public_key": public, "scopes": sorted(ALL_SCOPES)} for name, (_, public) in keys.items()}
         common = {
             "PASSPORT_TRUST": json.dumps(trust),

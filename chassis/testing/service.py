@@ -11,7 +11,7 @@ from chassis.ids import new_id
 from chassis.passport import Issuer, Passport, SectorClaim, SiteClaim, Trust, Verifier, generate_key
 from chassis.server import Offer, Server
 
-ALL_SCOPES = frozenset({"read", "write", "manage", "engine", "operator", "edge"})
+ALL_SCOPES = frozenset({"read", "write", "manage", "engine", "operator", "edge", "embed"})
 
 
 def a_site(*, sectors: int = 1, name: str = "Coffee Corner", domain: str = "coffee.example") -> SiteClaim:

@@ -8,6 +8,7 @@ from services.planner.clustering.interface import (
     Growth,
     KeywordToCluster,
     Level,
+    Meanings,
     Progress,
 )
 from services.planner.clustering.method import SemanticClusterer
@@ -21,6 +22,7 @@ __all__ = [
     "Interrupted",
     "KeywordToCluster",
     "Level",
+    "Meanings",
     "Progress",
     "SemanticClusterer",
 ]

@@ -15,6 +15,7 @@ from services.planner.clustering.interface import (
     ClusterProposal,
     Growth,
     KeywordToCluster,
+    Meanings,
 )
 
 APART_FROM = 2_000
@@ -45,14 +46,18 @@ class ApartClusterer:
         self._process: BaseProcess | None = None
 
     def cluster(
-        self, keywords: Sequence[KeywordToCluster], granularity: float = AS_THE_DATA_SAYS
+        self,
+        keywords: Sequence[KeywordToCluster],
+        granularity: float = AS_THE_DATA_SAYS,
+        *,
+        meanings: Meanings | None = None,
     ) -> list[ClusterProposal]:
         """Group `keywords`, see `interface.Clusterer`.
 
         Raises:
             Interrupted: the process ended or took too long.
         """
-        work = partial(self._method.cluster, list(keywords), granularity)
+        work = partial(self._method.cluster, list(keywords), granularity, meanings=meanings)
         return self._carry_out(work, len(keywords))
 
     def grow(
@@ -62,13 +67,16 @@ class ApartClusterer:
         granularity: float = AS_THE_DATA_SAYS,
         *,
         pool_minimum: int = 1,
+        meanings: Meanings | None = None,
     ) -> Growth:
         """Place new keywords beside old clusters, see `interface.Clusterer`.
 
         Raises:
             Interrupted: the process ended or took too long.
         """
-        work = partial(self._method.grow, list(old), list(new), granularity, pool_minimum=pool_minimum)
+        work = partial(
+            self._method.grow, list(old), list(new), granularity, pool_minimum=pool_minimum, meanings=meanings
+        )
         return self._carry_out(work, len(old) + len(new))
 
     def close(self) -> None:

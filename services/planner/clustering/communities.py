@@ -11,7 +11,7 @@ import graspologic_native
 import numpy as np
 from numpy.typing import NDArray
 
-from services.planner.clustering.interface import Level, Progress
+from services.planner.clustering.interface import Level, Meanings, Progress
 from services.planner.clustering.neighbours import Graph, Neighbours, graph_of, nearest, nearest_among
 from services.planner.clustering.settling import settle
 from services.planner.clustering.table import shipped_table
@@ -25,6 +25,8 @@ RESOLUTION_MIN, RESOLUTION_MAX = 1.0, 4.0
 SIMILARITY_COARSE, RESOLUTION_STEP = 0.44, 14.0
 """The more alike neighbours are, the finer are the differences that mean something: RESOLUTION_MIN at this mean
 similarity, and so much more for each 1.0 above. Fitted to six open sets at once, from 8 to 152 labels."""
+SIMILARITY_COARSE_OF_A_MODEL = 0.4
+"""The same where a model says what keywords mean; fitted to five of the sets with the vectors of all-MiniLM-L6-v2."""
 FULL_RESOLUTION_FROM = 500
 """With fewer keywords the resolution goes down to RESOLUTION_MIN: at 3, a handful cannot be fewer than three topics."""
 PAGE_RESOLUTION = 1.2
@@ -35,13 +37,15 @@ ITERATIONS = 2
 
 @dataclass(frozen=True, slots=True)
 class Grouped:
-    """labels: int64, the group of each text from 0. embedding: of the texts, for whoever goes on with it."""
+    """labels: int64, the group of each text from 0. embedding: of the texts, by the word table, which knows phrases."""
 
     labels: Labels
     embedding: Embedding
 
 
-def group(texts: Sequence[str], level: Level, granularity: float, progress: Progress) -> Grouped:
+def group(
+    texts: Sequence[str], level: Level, granularity: float, progress: Progress, meanings: Meanings | None = None
+) -> Grouped:
     """Put every text into one group.
 
     Args:
@@ -49,23 +53,26 @@ def group(texts: Sequence[str], level: Level, granularity: float, progress: Prog
         level: of the groups.
         granularity: more than 1 makes more and smaller groups, less than 1 fewer and larger ones.
         progress: is told how far it is.
+        meanings: of the texts, where a model says what they mean; the word table says it when absent.
     """
     progress("words", 0, len(texts))
-    embedding = Embedding(texts, shipped_table())
+    table = shipped_table()
+    embedding = Embedding(texts, table, meanings)
     neighbours = nearest(embedding, len(texts), progress)
     graph = graph_of(neighbours)
     progress("groups", 0, len(texts))
-    labels = settle(graph, embedding, topics(graph, topic_resolution(neighbours) * granularity))
+    coarse = SIMILARITY_COARSE if meanings is None else SIMILARITY_COARSE_OF_A_MODEL
+    labels = settle(graph, embedding, topics(graph, topic_resolution(neighbours, coarse) * granularity))
     if level is Level.PAGE:
         labels = pages(graph, labels, granularity)
-    return Grouped(labels, embedding)
+    return Grouped(labels, embedding if meanings is None else Embedding(texts, table))
 
 
-def topic_resolution(neighbours: Neighbours) -> float:
-    """Return how finely these keywords are best told apart into topics."""
+def topic_resolution(neighbours: Neighbours, coarse: float = SIMILARITY_COARSE) -> float:
+    """Return how finely these keywords are best told apart into topics; `coarse` as SIMILARITY_COARSE."""
     count = len(neighbours.indexes)
     alike = float(neighbours.similarities.mean()) if neighbours.similarities.size else 0.0
-    wanted = RESOLUTION_MIN + RESOLUTION_STEP * (alike - SIMILARITY_COARSE)
+    wanted = RESOLUTION_MIN + RESOLUTION_STEP * (alike - coarse)
     above = min(max(wanted, RESOLUTION_MIN), RESOLUTION_MAX) - RESOLUTION_MIN
     return RESOLUTION_MIN + above * min(1.0, count / FULL_RESOLUTION_FROM)
 

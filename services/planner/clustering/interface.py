@@ -52,6 +52,8 @@ class Growth:
     proposals: Sequence[ClusterProposal]
 
 
+Meanings = Mapping[str, bytes]
+"""What a model says that texts mean: normalised text -> its vector, float16 little-endian, all of one width."""
 AS_THE_DATA_SAYS = 1.0
 """The granularity that a method finds by itself: more makes more and smaller clusters, less fewer and larger ones."""
 
@@ -64,9 +66,19 @@ class Clusterer(Protocol):
     """
 
     def cluster(
-        self, keywords: Sequence[KeywordToCluster], granularity: float = AS_THE_DATA_SAYS
+        self,
+        keywords: Sequence[KeywordToCluster],
+        granularity: float = AS_THE_DATA_SAYS,
+        *,
+        meanings: Meanings | None = None,
     ) -> list[ClusterProposal]:
-        """Group `keywords`; the proposals come with the most searched first."""
+        """Group `keywords`; the proposals come with the most searched first.
+
+        Args:
+            keywords: which.
+            granularity: see AS_THE_DATA_SAYS.
+            meanings: of all of their texts; when absent the method knows what they mean by itself.
+        """
         ...
 
     def grow(
@@ -76,6 +88,7 @@ class Clusterer(Protocol):
         granularity: float = AS_THE_DATA_SAYS,
         *,
         pool_minimum: int = 1,
+        meanings: Meanings | None = None,
     ) -> Growth:
         """Place new keywords beside old clusters, of which none changes; see `growth.grow`."""
         ...

@@ -18,6 +18,7 @@ from services.planner.clustering.interface import (
     Growth,
     KeywordToCluster,
     Level,
+    Meanings,
     Progress,
     silent,
 )
@@ -46,12 +47,18 @@ class SemanticClusterer:
         granularity: float = AS_THE_DATA_SAYS,
         *,
         pool_minimum: int = 1,
+        meanings: Meanings | None = None,
     ) -> Growth:
         """Place new keywords beside old clusters, see `growth.grow`."""
-        return grow(old, new, partial(self.cluster, granularity=granularity), pool_minimum=pool_minimum)
+        cluster = partial(self.cluster, granularity=granularity, meanings=meanings)
+        return grow(old, new, cluster, pool_minimum=pool_minimum, meanings=meanings)
 
     def cluster(
-        self, keywords: Sequence[KeywordToCluster], granularity: float = AS_THE_DATA_SAYS
+        self,
+        keywords: Sequence[KeywordToCluster],
+        granularity: float = AS_THE_DATA_SAYS,
+        *,
+        meanings: Meanings | None = None,
     ) -> list[ClusterProposal]:
         """Group `keywords`, see `interface.Clusterer`; none gives none."""
         same = defaultdict(list)
@@ -66,7 +73,7 @@ class SemanticClusterer:
         from services.planner.clustering.communities import group, members  # noqa: PLC0415 - see above
         from services.planner.clustering.nearness import Nearest  # noqa: PLC0415 - see above
 
-        grouped = group(texts, self.level, granularity, self.progress)
+        grouped = group(texts, self.level, granularity, self.progress, meanings)
         clusters = [
             sorted(((text, keyword) for text in map(texts.__getitem__, indexes) for keyword in same[text]), key=_rank)
             for indexes in members(grouped.labels)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from services.planner.clustering.interface import Progress, silent
+from services.planner.clustering.interface import Meanings, Progress, silent
 from services.planner.clustering.table import shipped_table
 from services.planner.clustering.vectors import Embedding, Floats
 
@@ -93,9 +93,9 @@ def nearest_among(queries: Floats, vectors: Floats, *, own: bool = False) -> Nei
     return Neighbours(indexes, similarities)
 
 
-def nearest_of(texts: Sequence[str], among: Sequence[str]) -> Neighbours:
+def nearest_of(texts: Sequence[str], among: Sequence[str], meanings: Meanings | None = None) -> Neighbours:
     """Find the nearest of `among` for each of `texts`; normalised, distinct, sorted, and none of one in the other."""
-    embedding = Embedding([*among, *texts], shipped_table())
+    embedding = Embedding([*among, *texts], shipped_table(), meanings)
     if len(texts) * len(among) <= EXACT_UP_TO**2:
         vectors = embedding.all()
         return nearest_among(vectors[len(among) :], vectors[: len(among)])

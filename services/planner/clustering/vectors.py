@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from services.planner.clustering.interface import Meanings
 from services.planner.clustering.lexical import lexical_vectors
 from services.planner.clustering.pieces import split_text
 from services.planner.clustering.table import WordTable
@@ -17,6 +18,8 @@ LEXICAL_SHARE = 0.4
 """Of the similarity of two keywords. It holds together what the table knows nothing of: brands, models, other
 scripts.
 """
+LEXICAL_SHARE_OF_A_MODEL = 0.3
+"""The same where a model says what keywords mean, which knows of more brands and scripts."""
 IDF_POWER = 0.2
 """Of meaning. 0 counts every word alike; 1 lets the rarest word, often a misspelt one, drown the others."""
 LEXICAL_IDF_POWER = 0.7
@@ -70,15 +73,21 @@ class Embedding:
     Args:
         texts: normalised, distinct, in their order.
         table: what words mean.
+        meanings: of the texts, in place of what the table says; phrases have none then.
     """
 
-    def __init__(self, texts: Sequence[str], table: WordTable) -> None:
-        self._bag, self._table_width = Bag(texts), table.width
-        meant, written = self._bag.weights()
+    def __init__(self, texts: Sequence[str], table: WordTable, meanings: Meanings | None = None) -> None:
+        self._bag, self._meant = Bag(texts), None if meanings is None else _rows(meanings, texts)
+        weights, written = self._bag.weights()
         words = self._bag.words
-        self._rows = np.hstack([table.vectors(words) * meant[:, None], lexical_vectors(words) * written[:, None]])
+        lexical = lexical_vectors(words) * written[:, None]
+        if self._meant is None:
+            self._rows, self._meant_width = np.hstack([table.vectors(words) * weights[:, None], lexical]), table.width
+        else:
+            self._rows, self._meant_width = lexical, self._meant.shape[1]
+        self._lexical_share = LEXICAL_SHARE if self._meant is None else LEXICAL_SHARE_OF_A_MODEL
         self._count = len(texts)
-        self._means = np.zeros(self._rows.shape[1], np.float32)
+        self._means = np.zeros(self._meant_width + lexical.shape[1], np.float32)
         sample = self._sums(np.unique(np.linspace(0, self._count - 1, min(SAMPLE, self._count)).astype(np.int64)))
         share = self._count / (self._count + MEAN_FROM)
         self._means = (self._unit(sample).mean(axis=0, dtype=np.float64) * share).astype(np.float32)
@@ -90,7 +99,7 @@ class Embedding:
     @property
     def width(self) -> int:
         """How many numbers a vector has."""
-        return int((self._rows if self._narrow is None else self._narrow).shape[1])
+        return len(self._means) if self._narrow is None else int(self._narrow.shape[1])
 
     def blocks(self, wanted: slice | None = None) -> Iterator[tuple[slice, Floats]]:
         """Yield float32 (block, width) of every text, or of those `wanted`, in order, with where the block is."""
@@ -138,17 +147,22 @@ class Embedding:
         for place in range(1, int(counts.max(initial=0))):  # the second word of all that have one, the third, ...
             longer = np.flatnonzero(counts > place)
             sums[longer] += self._rows[self._bag.numbers[starts[longer] + place]]
-        return sums
+        return sums if self._meant is None else np.hstack([self._meant[indexes].astype(np.float32), sums])
 
     def _finish(self, sums: Floats) -> Floats:
         """Return the vectors of both channels side by side, each without what all keywords have in common."""
         centred = self._unit(sums) - self._means
-        shares = ((1 - LEXICAL_SHARE) ** 0.5, LEXICAL_SHARE**0.5)
-        parts = np.split(centred, [self._table_width], axis=1)
+        shares = ((1 - self._lexical_share) ** 0.5, self._lexical_share**0.5)
+        parts = np.split(centred, [self._meant_width], axis=1)
         return np.hstack([_unit(part) * np.float32(share) for part, share in zip(parts, shares, strict=True)])
 
     def _unit(self, sums: Floats) -> Floats:
-        return np.hstack([_unit(part) for part in np.split(sums, [self._table_width], axis=1)])
+        return np.hstack([_unit(part) for part in np.split(sums, [self._meant_width], axis=1)])
+
+
+def _rows(meanings: Meanings, texts: Sequence[str]) -> NDArray[np.float16]:
+    """Return float16 (texts, width)."""
+    return np.frombuffer(b"".join(map(meanings.__getitem__, texts)), "<f2").reshape(len(texts), -1)
 
 
 def _unit(rows: Floats) -> Floats:

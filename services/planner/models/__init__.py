@@ -22,6 +22,7 @@ from services.planner.domain import (
 from services.planner.models.base import Base, named, table
 from services.planner.models.imports import ImportSkippedLine, KeywordImport
 from services.planner.models.library import LibraryChange, LibraryChangeLine
+from services.planner.models.meanings import KeywordMeaning
 from services.planner.models.seeds import PrivateSeedKeyword, SeedCandidate, SeedKeyword, SeedKeywordLibrary
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "ImportSkippedLine",
     "Keyword",
     "KeywordImport",
+    "KeywordMeaning",
     "LibraryChange",
     "LibraryChangeLine",
     "PrivateSeedKeyword",

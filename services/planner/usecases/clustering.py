@@ -13,12 +13,13 @@ from chassis.database import Database, Transaction
 from chassis.tenancy import Tenant
 from chassis.work import Answer, Applied, Made, Selection, WithoutModel, Work, applied, apply_once
 from services.planner.clustering import Clusterer, Growth, Interrupted, KeywordToCluster
-from services.planner.domain import MINIMUM_KEYWORDS
+from services.planner.domain import MINIMUM_KEYWORDS, normalise
 from services.planner.errors import ClusteringInterrupted
 from services.planner.repository import clusters
 from services.planner.repository.clusters import NewCluster
 from services.planner.usecases import options as read
 from services.planner.usecases import sectors
+from services.planner.usecases.meanings import KeywordMeanings
 
 NAME = "cluster_keywords"
 KEYWORD_IDS = "keyword_ids"
@@ -31,11 +32,12 @@ class ClusterKeywords(WithoutModel):
     Args:
         database: the planner's.
         clusterer: the method.
+        meanings: what keywords mean.
     """
 
-    def __init__(self, database: Database, clusterer: Clusterer) -> None:
+    def __init__(self, database: Database, clusterer: Clusterer, meanings: KeywordMeanings) -> None:
         super().__init__(database, NAME)
-        self._clusterer = clusterer
+        self._clusterer, self._meanings = clusterer, meanings
 
     def select(self, tenant: Tenant, subject_ids: Sequence[UUID], limit: int, options: Mapping[str, Any]) -> Selection:
         """Return the sectors that have enough keywords; quantities are keywords."""
@@ -66,10 +68,16 @@ class ClusterKeywords(WithoutModel):
                 return done
         sectors.require_enough(keywords, sector)
         granularity = read.granularity(work.options)
-        with interruptible():  # outside of a transaction: it may take a minute
-            growth = self._clusterer.grow(old, keywords, granularity, pool_minimum=MINIMUM_KEYWORDS)
+        texts = [text for text, _ in old] + [keyword.text for keyword in keywords]
+        meant = self._meanings.of(work.tenant, map(normalise, texts))  # outside of a transaction, both may take minutes
+        with interruptible():
+            growth = self._clusterer.grow(
+                old, keywords, granularity, pool_minimum=MINIMUM_KEYWORDS, meanings=meant.vectors
+            )
         with self._database.transaction(work.tenant) as transaction:
-            return apply_once(transaction, NAME, work, lambda: _store(transaction, work, keywords, growth))
+            return apply_once(
+                transaction, NAME, work, lambda: meant.told_with(_store(transaction, work, keywords, growth))
+            )
 
 
 @contextmanager

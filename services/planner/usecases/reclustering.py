@@ -12,12 +12,13 @@ from chassis.ids import new_id
 from chassis.tenancy import Tenant
 from chassis.work import Answer, Applied, Made, Selection, WithoutModel, Work, applied, apply_once
 from services.planner.clustering import Clusterer, ClusterProposal
-from services.planner.domain import ReclusteringStatus, free_name
+from services.planner.domain import ReclusteringStatus, free_name, normalise
 from services.planner.reclustering import Placed, Plan, plan
 from services.planner.repository import arranging, clusters, reclustering
 from services.planner.usecases import options as read
 from services.planner.usecases import sectors
 from services.planner.usecases.clustering import interruptible
+from services.planner.usecases.meanings import KeywordMeanings
 
 NAME = "recluster_keywords"
 
@@ -28,11 +29,12 @@ class ReclusterKeywords(WithoutModel):
     Args:
         database: the planner's.
         clusterer: the method.
+        meanings: what keywords mean.
     """
 
-    def __init__(self, database: Database, clusterer: Clusterer) -> None:
+    def __init__(self, database: Database, clusterer: Clusterer, meanings: KeywordMeanings) -> None:
         super().__init__(database, NAME)
-        self._clusterer = clusterer
+        self._clusterer, self._meanings = clusterer, meanings
 
     def select(self, tenant: Tenant, subject_ids: Sequence[UUID], limit: int, options: Mapping[str, Any]) -> Selection:
         """Return the sectors that have enough keywords; quantities are keywords."""
@@ -57,11 +59,15 @@ class ReclusterKeywords(WithoutModel):
             if done is not None:
                 return done
         sectors.require_enough(placed, sector)
-        with interruptible():  # outside of a transaction: it may take a minute
-            keywords = [each.keyword for each in placed]
-            proposals = self._clusterer.cluster(keywords, read.granularity(work.options))
+        keywords = [each.keyword for each in placed]
+        # outside of a transaction, both may take minutes
+        meant = self._meanings.of(work.tenant, [normalise(keyword.text) for keyword in keywords])
+        with interruptible():
+            proposals = self._clusterer.cluster(keywords, read.granularity(work.options), meanings=meant.vectors)
         with self._database.transaction(work.tenant) as transaction:
-            return apply_once(transaction, NAME, work, lambda: _propose(transaction, work, placed, proposals))
+            return apply_once(
+                transaction, NAME, work, lambda: meant.told_with(_propose(transaction, work, placed, proposals))
+            )
 
 
 def apply(transaction: Transaction, reclustering_id: UUID, *, by: str, etag: str = "") -> None:

@@ -121,9 +121,10 @@ def planner(databases: TemplateDatabases, tmp_path_factory: pytest.TempPathFacto
     objects, clusterer = FolderStore(tmp_path_factory.mktemp("objects")), SemanticClusterer()
     with databases.fresh("planner") as urls:
         database, sweep = Database(urls.app), Database(urls.sweep)
-        with serving("planner", offers(database, sweep, objects, clusterer)) as running:
+        work = functions(database, objects, clusterer)
+        with serving("planner", offers(database, sweep, objects, work)) as running:
             stub = planner_service_pb2_grpc.PlannerServiceStub(running.channel)
-            yield Planner(database, running, objects, functions(database, objects, clusterer), sweep, stub, urls.owner)
+            yield Planner(database, running, objects, work, sweep, stub, urls.owner)
         database.close()
         sweep.close()
 

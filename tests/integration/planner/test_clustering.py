@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -20,9 +21,11 @@ from services.planner.clustering import (
     SemanticClusterer,
 )
 from services.planner.usecases.clustering import ClusterKeywords
+from services.planner.usecases.meanings import KeywordMeanings
 from tests.integration.planner.conftest import Account, Planner
 from tests.integration.planner.test_imports import at_once
 
+Keywords = Sequence[KeywordToCluster]
 GRAINS = ("price", "price list", "cleaning", "cleaning brush", "size", "size chart", "gift", "gift set")
 COFFEE = ("moka pot", "moka pot gasket", "moka pot size", "green tea", "green tea bags", "green tea leaves")
 
@@ -30,9 +33,14 @@ COFFEE = ("moka pot", "moka pot gasket", "moka pot size", "green tea", "green te
 class Slow(SemanticClusterer):
     """A method that takes longer than a test."""
 
-    def cluster(self, keywords: Sequence[KeywordToCluster], granularity: float = 1.0) -> list[ClusterProposal]:
+    def cluster(self, keywords: Keywords, granularity: float = 1.0, **more: Any) -> list[ClusterProposal]:
         time.sleep(60)
-        return super().cluster(keywords, granularity)
+        return super().cluster(keywords, granularity, **more)
+
+
+def of_method(planner: Planner, method: SemanticClusterer) -> ClusterKeywords:
+    """Return the function that clusters by some method."""
+    return ClusterKeywords(planner.database, method, KeywordMeanings(planner.database, None))
 
 
 class TestSelect:
@@ -140,10 +148,10 @@ class TestApply:
         account.add("car hire", "car hire spain", "cheap car hire", "car hire madrid", "car hire prices")
 
         class SameName(SemanticClusterer):
-            def cluster(self, keywords: Sequence[KeywordToCluster], granularity: float = 1.0) -> list[ClusterProposal]:
-                return [replace(made, name="moka pot") for made in super().cluster(keywords, granularity)]
+            def cluster(self, keywords: Keywords, granularity: float = 1.0, **more: Any) -> list[ClusterProposal]:
+                return [replace(made, name="moka pot") for made in super().cluster(keywords, granularity, **more)]
 
-        ClusterKeywords(account.planner.database, SameName()).apply(account.work(account.sector_id), None)
+        of_method(account.planner, SameName()).apply(account.work(account.sector_id), None)
         assert {cluster.name for cluster in account.rows("Clusters")} == {"moka pot", "green tea", "car hire"}
 
     def test_new_keywords_join_what_is_there_and_no_old_one_moves(self, account: Account) -> None:
@@ -201,24 +209,24 @@ class TestApply:
         planner = account.planner
 
         class Deleting(SemanticClusterer):
-            def cluster(self, keywords: Sequence[KeywordToCluster], granularity: float = 1.0) -> list[ClusterProposal]:
+            def cluster(self, keywords: Keywords, granularity: float = 1.0, **more: Any) -> list[ClusterProposal]:
                 request = service.DeleteKeywordRequest(site_id=account.site_id, keyword_id=str(ids[0]))
                 account.call("DeleteKeyword", request)
-                return super().cluster(keywords, granularity)
+                return super().cluster(keywords, granularity, **more)
 
-        done = ClusterKeywords(planner.database, Deleting()).apply(account.work(account.sector_id), None)
+        done = of_method(planner, Deleting()).apply(account.work(account.sector_id), None)
         assert (done.actual_quantity, len(done.notes)) == (5, 1)
         assert sum(cluster.keyword_count for cluster in account.rows("Clusters")) == 5
 
     def test_an_interrupted_clustering_can_be_tried_again(self, account: Account) -> None:
         class Ended(SemanticClusterer):
-            def cluster(self, keywords: Sequence[KeywordToCluster], granularity: float = 1.0) -> list[ClusterProposal]:
-                raise Interrupted(f"{len(keywords)} keywords were lost at grain {granularity}.")
+            def cluster(self, keywords: Keywords, granularity: float = 1.0, **more: Any) -> list[ClusterProposal]:
+                raise Interrupted(f"{len(keywords)} keywords were lost at grain {granularity}, {more}.")
 
         account.add(*COFFEE)
         work = account.work(account.sector_id)
         with pytest.raises(Fault) as failed:
-            ClusterKeywords(account.planner.database, Ended()).apply(work, None)
+            of_method(account.planner, Ended()).apply(work, None)
         assert failed.value.code is Kind.UNAVAILABLE
         assert account.planner.functions["cluster_keywords"].apply(work, None).actual_quantity == 6
 

@@ -54,6 +54,11 @@ class TestKeys:
     def test_only_the_orchestrator_may_give_the_engine_scope(self) -> None:
         assert [issuer for issuer, scopes in keys.SCOPES.items() if "engine" in scopes] == ["orchestrator"]
 
+    def test_the_planner_may_ask_what_texts_mean_and_nothing_else(self) -> None:
+        assert keys.SCOPES["planner"] == ("embed",)
+        believed = {receiver: keys.CALLERS.get(receiver, ()) for receiver in processes.SERVICES}
+        assert [receiver for receiver, issuers in believed.items() if "planner" in issuers] == ["ai"]
+
 
 class TestDataLock:
     def test_names_the_process_that_holds_it(self, tmp_path: Path) -> None:
