@@ -5,7 +5,7 @@ the library, derives intents, and stores them under row level security. The COPY
 of the same columns with nothing on it, and into one with the indexes of `keyword` too. Both run on the same database in
 turns. A file of a million lines comes first, once: how long it takes, and how much the process holds.
 
-Not here: the way through REST, which needs every service, a worker and Redis (`tests/e2e/test_imports.py` goes it).
+The way through REST, with every service, a worker and Redis, is in `bench.keyword_import_rest`.
 """
 
 import resource
@@ -42,7 +42,8 @@ PAGE = 50
 _ORDERS = {"": 30, "volume desc": 3}
 """What lists are ordered by, with how many turns of each."""
 _PLAIN = "LIKE keyword INCLUDING DEFAULTS INCLUDING GENERATED"
-_TABLES = {"without an index": f"({_PLAIN})", "with keyword's indexes": f"({_PLAIN} INCLUDING INDEXES)"}
+TABLES = {"without an index": f"({_PLAIN})", "with keyword's indexes": f"({_PLAIN} INCLUDING INDEXES)"}
+"""What a COPY is made into."""
 _COLUMNS = "account_id, id, site_id, sector_id, text, normalised, volume, difficulty, private_seed_keyword_id"
 
 
@@ -74,7 +75,7 @@ class _Planner:
 def _large(planner: _Planner) -> None:
     tenant = planner.tenant()
     with tempfile.TemporaryFile() as file:
-        file.writelines(_lines(LISTED))
+        file.writelines(lines(LISTED))
         file.seek(0)
         key = f"imports/{tenant.account_id}/{new_id()}.csv"
         planner.objects.put_file(key, file)
@@ -91,18 +92,18 @@ def _peak_mb() -> float:
 
 
 def _import(planner: _Planner) -> None:
-    data = b"".join(_lines(LINES))
-    taken: dict[str, list[float]] = {name: [] for name in ("import", *_TABLES)}
+    data = b"".join(lines(LINES))
+    taken: dict[str, list[float]] = {name: [] for name in ("import", *TABLES)}
     for _ in range(TURNS):
         tenant = planner.tenant()
-        for name, made in _TABLES.items():
-            taken[name].append(_copied(planner.admin, tenant, made))
+        for name, made in TABLES.items():
+            taken[name].append(copied(planner.admin, tenant, made))
         key = f"imports/{tenant.account_id}/{new_id()}.csv"
         planner.objects.put(key, data)
         taken["import"].append(_imported(planner, tenant, key))
     medians = {name: statistics.median(seconds) for name, seconds in taken.items()}
     print(f"import_keywords, {LINES:,} lines: {medians['import']:.2f} s, median of {TURNS}")
-    for name in _TABLES:
+    for name in TABLES:
         print(f"{medians[name] / medians['import']:5.2f} x: the speed of a COPY {name} ({medians[name]:.2f} s)")
 
 
@@ -114,7 +115,8 @@ def _imported(planner: _Planner, tenant: Tenant, key: str) -> float:
     return time.perf_counter() - began
 
 
-def _copied(admin: psycopg.Connection[Any], tenant: Tenant, made: str) -> float:
+def copied(admin: psycopg.Connection[Any], tenant: Tenant, made: str) -> float:
+    """Return the seconds of a COPY of `LINES` keywords into a table that is made so."""
     assert tenant.site is not None
     scope = (tenant.account_id, tenant.site_id, tenant.site.sectors[0].id)
     ready = [
@@ -135,7 +137,8 @@ def _rows(count: int) -> Iterator[tuple[str, int, int]]:
     return ((f"best coffee keyword number {n}", n % 977, n % 100) for n in range(count))
 
 
-def _lines(count: int) -> Iterator[bytes]:
+def lines(count: int) -> Iterator[bytes]:
+    """Yield a file of so many keywords."""
     yield b"keyword,volume,difficulty\n"
     for text, volume, difficulty in _rows(count):
         yield f"{text},{volume},{difficulty}\n".encode()
