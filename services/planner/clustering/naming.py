@@ -18,6 +18,8 @@ CANDIDATES = 12
 CANDIDATES_OF_ALL = 60_000
 _CANDIDATES_MIN = 3
 COVERAGE_SHARE = 0.3
+BESIDE_SHARE, BESIDE_LEAST = 0.4, 2
+"""A word that stands beside a name in so many of the keywords that have it belongs to the name."""
 
 Nearness = Callable[[Sequence[tuple[int, str]]], Sequence[float]]
 """Of (cluster's index, phrase): how near the phrase is to that cluster, and how much nearer than to others."""
@@ -56,7 +58,8 @@ def name_clusters(clusters: Sequence[Sequence[NamedText]], nearness: Nearness) -
     for members, found in zip(clusters, candidates, strict=True):
         scored = [(next(near) + COVERAGE_SHARE * each.coverage**0.5, each.spelling) for each in found]
         best = [spelling for _, spelling in sorted(scored, key=lambda pair: (-pair[0], pair[1]))]
-        name = next(name for name in chain(best, _others(members[0].text)) if name not in taken)
+        whole = (_whole(spelling, members) for spelling in best)
+        name = next(name for name in chain(chain.from_iterable(whole), _others(members[0].text)) if name not in taken)
         taken.add(name)
         names.append(name)
     return names
@@ -80,6 +83,40 @@ def _candidates(members: Sequence[NamedText], everywhere: Mapping[str, int], kep
         )
         for _, phrase in best
     ]
+
+
+def _whole(phrase: str, members: Sequence[NamedText]) -> list[str]:
+    """Return a phrase with the words that mostly stand beside it in the cluster, and then the shorter ones.
+
+    What all keywords of a list are about says nothing of one cluster, so the best phrases leave it out: "waterproof" is
+    chosen where people say "waterproof socks".
+    """
+    wholes = [phrase]
+    while len(wholes[0].split(" ")) < WORDS_MAX:
+        having, before, behind = _beside([stem(word) for word in wholes[0].split(" ")], members)
+        word, times = max((before + behind).items(), key=lambda pair: (pair[1], pair[0]), default=("", 0))
+        # "socks kids" is searched as often as "kids socks", and the latter is how one says it
+        leads = before[word] > behind[word] * (1 if " " in wholes[0] else 2)
+        whole = f"{word} {wholes[0]}" if leads else f"{wholes[0]} {word}"
+        if times < max(BESIDE_LEAST, BESIDE_SHARE * having) or len(whole) > NAME_CHARS_MAX:
+            break
+        wholes.insert(0, whole)
+    return wholes
+
+
+def _beside(phrase: list[str], members: Sequence[NamedText]) -> tuple[int, Counter[str], Counter[str]]:
+    """Return how many texts have a phrase of these stems, and in how many each word stands before and behind it."""
+    having, before, behind = 0, Counter[str](), Counter[str]()
+    for member in members:
+        words = split_words(member.text)
+        stems = [stem(word) for word in words]
+        start = next((n for n in range(len(stems)) if stems[n : n + len(phrase)] == phrase), None)
+        if start is None:
+            continue
+        having += 1
+        before.update(word for word in words[max(0, start - 1) : start] if word not in FUNCTION_WORDS)
+        behind.update(word for word in words[start + len(phrase) :][:1] if word not in FUNCTION_WORDS)
+    return having, before, behind
 
 
 def _others(primary: str) -> Iterator[str]:
