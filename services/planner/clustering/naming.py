@@ -20,6 +20,8 @@ _CANDIDATES_MIN = 3
 COVERAGE_SHARE = 0.3
 BESIDE_SHARE, BESIDE_LEAST = 0.4, 2
 """A word that stands beside a name in so many of the keywords that have it belongs to the name."""
+BESIDE_AMONG = 1_000
+"""So many of a cluster's keywords, the most searched, say what stands beside its name."""
 
 Nearness = Callable[[Sequence[tuple[int, str]]], Sequence[float]]
 """Of (cluster's index, phrase): how near the phrase is to that cluster, and how much nearer than to others."""
@@ -107,7 +109,7 @@ def _whole(phrase: str, members: Sequence[NamedText]) -> list[str]:
 def _beside(phrase: list[str], members: Sequence[NamedText]) -> tuple[int, Counter[str], Counter[str]]:
     """Return how many texts have a phrase of these stems, and in how many each word stands before and behind it."""
     having, before, behind = 0, Counter[str](), Counter[str]()
-    for member in members:
+    for member in members[:BESIDE_AMONG]:
         words = split_words(member.text)
         stems = [stem(word) for word in words]
         start = next((n for n in range(len(stems)) if stems[n : n + len(phrase)] == phrase), None)
