@@ -46,6 +46,7 @@ def examine(home: Home, environ: Mapping[str, str]) -> Iterator[Finding]:
     yield _data(home)
     yield _disk(home)
     yield _provider(environ)
+    yield _embeddings(environ)
     pid = holder(home) if home.data.is_dir() else None
     if pid is None:
         yield from _ports(home)
@@ -116,14 +117,23 @@ def _disk(home: Home) -> Finding:
 def _provider(environ: Mapping[str, str]) -> Finding:
     """Tell who will write; the ai service itself checks the settings whole when it starts."""
     url, model = environ.get("AI_BASE_URL", ""), environ.get("AI_MODEL", "")
-    if not url and not model:
-        return Finding(
-            "model", ok=True, says="offline provider; set AI_BASE_URL, AI_API_KEY and AI_MODEL for a real one"
-        )
-    if not model:
+    if model:
+        return Finding("model", ok=True, says=_at(model, url))
+    if url and not any(environ.get(name) for name in ("AI_IMAGE_MODEL", "AI_EMBEDDING_MODEL")):
         return Finding("model", ok=False, says="AI_BASE_URL is set, but not AI_MODEL; set it too")
+    return Finding("model", ok=True, says="offline provider; set AI_BASE_URL, AI_API_KEY and AI_MODEL for a real one")
+
+
+def _embeddings(environ: Mapping[str, str]) -> Finding:
+    """Tell who will say what keywords mean."""
+    model = environ.get("AI_EMBEDDING_MODEL", "")
+    url = environ.get("AI_EMBEDDING_BASE_URL", "") or environ.get("AI_BASE_URL", "")
+    return Finding("keywords", ok=True, says=f"mean what {_at(model, url) if model else 'the shipped word table'} says")
+
+
+def _at(model: str, url: str) -> str:
     host = urlsplit(url).hostname if url else "OpenAI"  # never the whole address: it may carry a password
-    return Finding("model", ok=True, says=f"{model} at {host}")
+    return f"{model} at {host}"
 
 
 def _ports(home: Home) -> Iterator[Finding]:
