@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from uuid import UUID
 
 from igny8.ai.v1 import ai_service_pb2, ai_service_pb2_grpc
 
@@ -10,7 +11,7 @@ from chassis.passport import Passport
 from chassis.tenancy import Tenant
 
 TEXTS_MAX = 256  # of one call
-_CALL_S = 60.0
+_CALL_S = 180.0  # a model may take that long, and its answer is paid for
 
 
 class EmbeddingModel:
@@ -25,8 +26,11 @@ class EmbeddingModel:
         self._stub = ai_service_pb2_grpc.AiServiceStub(remote.channel)
         self._remote, self.name = remote, name
 
-    def embed(self, tenant: Tenant, texts: Sequence[str]) -> list[Sequence[float]]:
-        """Return a vector of length one for each of at most TEXTS_MAX texts; the same are answered from the record.
+    def embed(self, tenant: Tenant, texts: Sequence[str], step_id: UUID) -> list[Sequence[float]]:
+        """Return a vector of length one for each of at most TEXTS_MAX texts.
+
+        The same texts are answered from the record when the same step asks again; its failures too, so that another
+        step's are asked for anew.
 
         Raises:
             Fault: as the ai service raised it, or Unavailable.
@@ -37,7 +41,7 @@ class EmbeddingModel:
         )
         answer = self._remote.call(
             self._stub.Embed,
-            ai_service_pb2.EmbedRequest(request_id=f"keywords:{digest[:40]}", texts=texts),
+            ai_service_pb2.EmbedRequest(request_id=f"{step_id}:{digest[:40]}", texts=texts),
             passport,
             deadline_s=_CALL_S,
             repeatable=True,

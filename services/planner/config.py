@@ -32,7 +32,7 @@ class PlannerConfig:
             ConfigurationError: naming every variable that is missing or wrong.
         """
         service, objects_url = ServiceConfig.read("planner", environment), environment.text("OBJECTS_URL")
-        model = environment.text("AI_EMBEDDING_MODEL", "")
+        model = environment.text("AI_EMBEDDING_MODEL", "").strip()
         address, key = (environment.text(name) for name in ("AI_ADDRESS", "PASSPORT_KEY")) if model else ("", "")
         environment.done()
         if not model:

@@ -116,8 +116,9 @@ def _beside(phrase: list[str], members: Sequence[NamedText]) -> tuple[int, Count
         if start is None:
             continue
         having += 1
-        before.update(word for word in words[max(0, start - 1) : start] if word not in FUNCTION_WORDS)
-        behind.update(word for word in words[start + len(phrase) :][:1] if word not in FUNCTION_WORDS)
+        said = {*phrase, *map(stem, FUNCTION_WORDS)}
+        before.update(word for word in words[max(0, start - 1) : start] if stem(word) not in said)
+        behind.update(word for word in words[start + len(phrase) :][:1] if stem(word) not in said)
     return having, before, behind
 
 

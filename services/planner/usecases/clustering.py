@@ -69,7 +69,7 @@ class ClusterKeywords(WithoutModel):
         sectors.require_enough(keywords, sector)
         granularity = read.granularity(work.options)
         texts = [text for text, _ in old] + [keyword.text for keyword in keywords]
-        meant = self._meanings.of(work.tenant, map(normalise, texts))  # outside of a transaction, both may take minutes
+        meant = self._meanings.of(work, map(normalise, texts))  # outside of a transaction, both may take minutes
         with interruptible():
             growth = self._clusterer.grow(
                 old, keywords, granularity, pool_minimum=MINIMUM_KEYWORDS, meanings=meant.vectors

@@ -61,7 +61,7 @@ class ReclusterKeywords(WithoutModel):
         sectors.require_enough(placed, sector)
         keywords = [each.keyword for each in placed]
         # outside of a transaction, both may take minutes
-        meant = self._meanings.of(work.tenant, [normalise(keyword.text) for keyword in keywords])
+        meant = self._meanings.of(work, [normalise(keyword.text) for keyword in keywords])
         with interruptible():
             proposals = self._clusterer.cluster(keywords, read.granularity(work.options), meanings=meant.vectors)
         with self._database.transaction(work.tenant) as transaction:

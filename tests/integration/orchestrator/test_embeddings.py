@@ -93,3 +93,14 @@ class TestEmbeddings:
         page = owner.run("ListRunEvents", request, orchestrator_service_pb2.ListRunEventsResponse)
         (done,) = [event for event in page.run_events if event.kind == "step_succeeded"]
         assert "The embedding model did not say what the keywords mean" in done.payload_json
+
+    def test_the_next_run_asks_a_model_anew_that_had_refused(self, office: Office, owner: Owner) -> None:
+        owner.add_keywords((*FIRST, *SECOND))
+        office.model.will(failure(401, "Incorrect API key provided"))
+        cluster(owner)
+        asked = len(office.model.asked)
+        office.will_know([*FIRST, *SECOND])
+        run = owner.start(owner.quote(function="recluster_keywords").id)
+        owner.house.work()
+        assert owner.read(run.id).status == orchestrator_pb2.Run.STATUS_COMPLETED
+        assert [each.body["input"] for each in office.model.asked[asked:]] == [sorted([*FIRST, *SECOND])]

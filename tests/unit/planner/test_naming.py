@@ -35,6 +35,9 @@ class TestWholeNames:
     def test_leave_out_a_word_that_says_how_somebody_asks(self) -> None:
         assert names(("grinder for espresso", "grinder for filter", "grinder for travel"))[0] == "grinder"
 
+    def test_say_no_word_twice(self) -> None:
+        assert names(("new york new york", "new york new york casino", "hotel new york new york"))[0] == "new york"
+
     def test_stay_short_where_the_whole_one_is_taken(self) -> None:
         first = ("merino socks", "merino socks men", "merino socks uk")
         assert names(first, first) == ["merino socks", "merino"]
