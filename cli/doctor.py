@@ -116,7 +116,7 @@ def _disk(home: Home) -> Finding:
 
 def _provider(environ: Mapping[str, str]) -> Finding:
     """Tell who will write; the ai service itself checks the settings whole when it starts."""
-    url, model = environ.get("AI_BASE_URL", ""), environ.get("AI_MODEL", "")
+    url, model = environ.get("AI_BASE_URL", ""), environ.get("AI_MODEL", "").strip()
     if model:
         return Finding("model", ok=True, says=_at(model, url))
     if url and not any(environ.get(name) for name in ("AI_IMAGE_MODEL", "AI_EMBEDDING_MODEL")):
@@ -126,8 +126,10 @@ def _provider(environ: Mapping[str, str]) -> Finding:
 
 def _embeddings(environ: Mapping[str, str]) -> Finding:
     """Tell who will say what keywords mean."""
-    model = environ.get("AI_EMBEDDING_MODEL", "")
-    url = environ.get("AI_EMBEDDING_BASE_URL", "") or environ.get("AI_BASE_URL", "")
+    model, own = environ.get("AI_EMBEDDING_MODEL", "").strip(), environ.get("AI_EMBEDDING_BASE_URL", "")
+    if not model and (own or environ.get("AI_EMBEDDING_API_KEY")):
+        return Finding("keywords", ok=False, says="an embedding server or key is set, but not AI_EMBEDDING_MODEL")
+    url = own or environ.get("AI_BASE_URL", "")
     return Finding("keywords", ok=True, says=f"mean what {_at(model, url) if model else 'the shipped word table'} says")
 
 

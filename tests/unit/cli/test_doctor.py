@@ -15,6 +15,14 @@ def said(folder: Path, environ: Mapping[str, str]) -> dict[str, tuple[bool, str]
     return {finding.what: (finding.ok, finding.says) for finding in examine(Home(folder / "igny8"), environ)}
 
 
+@pytest.mark.parametrize("name", ["AI_EMBEDDING_BASE_URL", "AI_EMBEDDING_API_KEY"])
+def test_half_a_setting_of_embeddings_is_not_ok(tmp_path: Path, name: str) -> None:
+    assert said(tmp_path, {name: SERVER})["keywords"] == (
+        False,
+        "an embedding server or key is set, but not AI_EMBEDDING_MODEL",
+    )
+
+
 @pytest.mark.parametrize(
     ("environ", "model", "keywords"),
     [
