@@ -81,8 +81,11 @@ def to_json(message: Message) -> dict[str, Any]:
 
 
 def from_json(kept: Mapping[str, Any] | None, message: M) -> M | None:
-    """Return what a step's row keeps as a message, by filling an empty one; None where it keeps nothing."""
-    return None if kept is None else json_format.ParseDict(dict(kept), message)
+    """Return what a step's row keeps as a message, by filling an empty one; None where it keeps nothing.
+
+    What a newer release keeps and this one does not know is left out.
+    """
+    return None if kept is None else json_format.ParseDict(dict(kept), message, ignore_unknown_fields=True)
 
 
 def nothing(_: object) -> None:

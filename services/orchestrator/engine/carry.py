@@ -117,6 +117,9 @@ class Carrier:
             job = await self.peers.send(clients.prepare_work(_work(held, function)), passport)
             limit = job.limit_quantity or held.limit_quantity
             new = {"job": job, "limit_quantity": limit, "failures": 0}
+        # A reservation that another worker may have made is freed, and ours has a number of its own: whatever that
+        # worker still sends, late, about the old one changes nothing of ours.
+        await self._release(held)
         async with self._turn(held, function):
             if function.operation:
                 await self._reserve(held, function, passport, new)
@@ -139,9 +142,6 @@ class Carrier:
         quote_id = held.billing_quote_id
         if quote_id is None:
             raise Internal(f"Run {held.key.run_id} has priced work and no quote.")
-        # A reservation that another worker may have made is freed, and ours has a number of its own: whatever that
-        # worker still sends, late, about the old one changes nothing of ours.
-        await self._release(held)
         phase = "call" if function.model else "reserve"  # what follows is a matter of milliseconds
         await self._checkpoint(held, **new, reserved=True, phase=phase)  # "may be reserved", written before it is
         key, day = held.reservation_key, self._day_of(held)

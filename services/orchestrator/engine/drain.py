@@ -10,11 +10,11 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import ceil
+from math import ceil, inf
 
 from chassis.database import DATABASE_ERRORS, Database
 from services.orchestrator.bells import Bells
-from services.orchestrator.domain.stages import LANES, LEASE_S, RENEWALS, ROOM, SITE_ROOM
+from services.orchestrator.domain.stages import FUNCTIONS, LANES, LEASE_S, RENEWALS, ROOM, SITE_ROOM
 from services.orchestrator.engine import claims
 from services.orchestrator.engine.carry import Carrier
 from services.orchestrator.engine.claims import Held
@@ -25,6 +25,7 @@ NEGLECTED_S = 1.0  # a step that could have been claimed for so long has no drai
 RING_S = 0.2  # what is done in this time rings the next lanes once
 IDLE_S = 0.3  # an empty lane is looked at again for so long, since a stage's end fills the next lane at once
 AHEAD = 1.5  # of a lane's room: to be prepared and ended while the models of others think
+ASKING = {function.lane for function in FUNCTIONS.values() if function.model}  # lanes whose steps wait for turns
 
 Carried = dict[asyncio.Task[None], Held]
 
@@ -39,12 +40,12 @@ class Drain:
         bells: rung for the lanes that got work meanwhile.
         lane: which lane.
         stopping: whether the worker is to end: what is under way is carried on, and nothing else is claimed.
-        room: how many steps of each lane are carried at once; `AHEAD` times as many when it has been full for a while,
-            which says that no other drain has room for them either.
+        room: how many steps of each lane are carried at once; `AHEAD` times as many of the own lane, where it asks
+            models, when it has been full for a while, which says that no other drain has room for them either.
         site_room: how many of one site all workers together carry at once in each lane.
         looked: when neglected lanes were last looked for, by the monotonic clock.
         rung: when other lanes were last rung, by the monotonic clock.
-        full_since: of lanes that all room was taken in at the last look, by the monotonic clock.
+        full_since: when the lane's room was taken and has been at every look since, by the monotonic clock.
         unrung: whether steps have ended since, which may have filled other lanes.
         lease_s: seconds that a step is claimed for at a time.
     """
@@ -58,7 +59,7 @@ class Drain:
     site_room: Mapping[str, int] = field(default_factory=lambda: SITE_ROOM)
     looked: float = 0.0
     rung: float = 0.0
-    full_since: dict[str, float] = field(default_factory=dict)
+    full_since: float = inf
     unrung: bool = False
     lease_s: float = LEASE_S
 
@@ -96,16 +97,14 @@ class Drain:
 
     async def _claim_lane(self, lane: str, carried: Carried) -> list[Held]:
         count, now = sum(held.lane == lane for held in carried.values()), time.monotonic()
-        ahead = now - self.full_since.get(lane, now) > NEGLECTED_S
+        ahead = lane == self.lane and lane in ASKING and now - self.full_since > NEGLECTED_S
         room = ceil(self.room[lane] * (AHEAD if ahead else 1)) - count
         if room <= 0:
             return []
         most = self.site_room[lane]
         held = await asyncio.to_thread(claims.claim, self.database, lane, room, lease_s=self.lease_s, site_room=most)
-        if count + len(held) >= self.room[lane]:
-            self.full_since.setdefault(lane, now)
-        else:
-            self.full_since.pop(lane, None)
+        if lane == self.lane:
+            self.full_since = min(self.full_since, now) if count + len(held) >= self.room[lane] else inf
         return held
 
     async def _neglected(self) -> list[str]:

@@ -6,7 +6,9 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
+from unittest.mock import Mock
 
 import psycopg
 import pytest
@@ -110,6 +112,23 @@ class TestDrain:
         Worker(owner.house, before, after, room={**ROOM, "text": 1}).round()
         assert told == ["Reserve", "Complete", "answered"] * 2
         assert owner.read(run_id).stages[0].succeeded == 2
+
+    @pytest.mark.parametrize(("lane", "wanted"), [("text", 48), ("image", 24), ("publish", 0), ("local", 0)])
+    def test_only_a_lane_that_asks_models_is_carried_ahead_when_it_has_been_full(
+        self, database: Database, monkeypatch: pytest.MonkeyPatch, lane: str, wanted: int
+    ) -> None:
+        asked: list[int] = []
+
+        def claim(_database: Database, _lane: str, count: int, **_: object) -> list[Held]:
+            asked.append(count)
+            return []
+
+        monkeypatch.setattr(claims, "claim", claim)
+        carrier, bells = Mock(spec=Carrier), Bells(database, celery_app(NOBODY))
+        drain = Drain(database, carrier, bells, lane, full_since=time.monotonic() - 5)
+        full = {n: SimpleNamespace(lane=lane) for n in range(ROOM[lane])}
+        asyncio.run(drain._claim_lane(lane, cast("Any", full)))
+        assert asked == ([wanted - ROOM[lane]] if wanted else [])
 
     def test_steps_that_begin_together_ask_for_their_site_once(self, owner: Owner) -> None:
         thinking(owner)
