@@ -60,10 +60,9 @@ def add_nothing(_: object, server: grpc.Server) -> None:
         request_deserializer=functions_service_pb2.AbandonWorkRequest.FromString,
         response_serializer=functions_service_pb2.AbandonWorkResponse.SerializeToString,
     )
-    methods = {"AbandonWork": handler}
-    server.add_generic_rpc_handlers(
-        (grpc.method_handlers_generic_handler("igny8.common.v1.FunctionsService", methods),)
-    )
+    name, methods = "igny8.common.v1.FunctionsService", {"AbandonWork": handler}
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, methods),))
+    server.add_registered_method_handlers(name, methods)
 
 
 def build(environment: Environment) -> Built:

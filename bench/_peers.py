@@ -19,7 +19,7 @@ from uuid import uuid4
 import grpc
 from igny8.ai.v1 import ai_service_pb2
 from igny8.billing.v1 import billing_pb2, billing_service_pb2
-from igny8.common.v1 import functions_pb2, functions_service_pb2
+from igny8.common.v1 import calls_service_pb2, functions_pb2, functions_service_pb2
 from igny8.identity.v1 import identity_service_pb2
 
 WORDS = " ".join(["coffee"] * 900)
@@ -83,7 +83,18 @@ def _handlers(model: Model) -> dict[str, tuple[Any, Any]]:
 
 class _Served(grpc.GenericRpcHandler):
     def __init__(self, model: Model) -> None:
-        self._methods = {path: self._method(*pair) for path, pair in _handlers(model).items()}
+        self._answers = _handlers(model)
+        calls = (calls_service_pb2.MakeCallsRequest, self._make_calls)
+        handlers = self._answers | {"/igny8.common.v1.CallsService/MakeCalls": calls}
+        self._methods = {path: self._method(*pair) for path, pair in handlers.items()}
+
+    async def _make_calls(self, request: calls_service_pb2.MakeCallsRequest) -> calls_service_pb2.MakeCallsResponse:
+        async def make(call: calls_service_pb2.Call) -> calls_service_pb2.Outcome:
+            request_type, answer = self._answers[call.method]
+            response = await answer(request_type.FromString(call.request))
+            return calls_service_pb2.Outcome(response=response.SerializeToString())
+
+        return calls_service_pb2.MakeCallsResponse(outcomes=[await make(call) for call in request.calls])
 
     def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any] | None:
         return self._methods.get(details.method)

@@ -1,10 +1,9 @@
-"""A service's gRPC server: one interceptor that checks passport, access, deadline and request, and turns errors into
-statuses; health, reflection, and a stop that lets running calls end."""
+"""A service's gRPC server: what it offers behind its gatekeeper; health, reflection, and a stop that lets running calls
+end."""
 
 import logging
 import signal
 import threading
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,32 +11,17 @@ from typing import Any
 
 import grpc
 from google.protobuf import descriptor_pool
-from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
-from google.protobuf.message import Message
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
-from grpc_status import rpc_status
-from igny8.common.v1 import access_pb2
+from igny8.common.v1.calls_service_pb2_grpc import add_CallsServiceServicer_to_server
 
-from chassis import call, telemetry, wire
-from chassis.checks import check_request
-from chassis.database import DATABASE_AWAY
-from chassis.errors import (
-    DeadlineTooShort,
-    Fault,
-    Internal,
-    Kind,
-    NotFound,
-    PermissionDenied,
-    Unauthenticated,
-    Unavailable,
-    Unimplemented,
-)
-from chassis.passport import Passport, Verifier
+from chassis.calls_servicer import CallsServicer
+from chassis.gatekeeper import Gatekeeper
+from chassis.passport import Verifier
 
 log = logging.getLogger(__name__)
 THREADS = 16
-LEAST_TIME_S = 0.01
+_CALLS = "igny8.common.v1.CallsService"
 OPTIONS = (
     ("grpc.so_reuseport", 0),  # a second start fails loudly instead of sharing the port with another database
     ("grpc.max_receive_message_length", 16 << 20),
@@ -58,94 +42,8 @@ class Offer:
     """
 
     name: str
-    add: Callable[[Any, grpc.Server], None]
+    add: Callable[[Any, Any], None]
     servicer: object
-
-    @property
-    def descriptor(self) -> ServiceDescriptor:
-        """The service as its proto describes it."""
-        return descriptor_pool.Default().FindServiceByName(self.name)
-
-
-@dataclass(frozen=True)
-class _Rule:
-    scope: str
-    level: int
-    creates: bool
-
-
-class Gatekeeper(grpc.ServerInterceptor):
-    """Lets a call in when its passport may make it, and says in a status why it failed.
-
-    Args:
-        verifier: reads passports meant for this service.
-        services: whose methods' access it enforces; any other method is open (health, reflection).
-    """
-
-    def __init__(self, verifier: Verifier, services: Sequence[ServiceDescriptor]) -> None:
-        self._verifier = verifier
-        self._rules = {
-            f"/{service.full_name}/{method.name}": _rule(method) for service in services for method in service.methods
-        }
-
-    def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], "grpc.RpcMethodHandler[Any, Any] | None"],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> "grpc.RpcMethodHandler[Any, Any] | None":
-        """Wrap a method with the checks of its access."""
-        handler = continuation(handler_call_details)
-        rule = self._rules.get(handler_call_details.method)
-        if handler is None or rule is None or handler.unary_unary is None:
-            return handler
-        headers = dict(handler_call_details.invocation_metadata)
-        inner = handler.unary_unary
-
-        def guarded(request: Message, context: grpc.ServicerContext) -> Any:
-            return self._serve(inner, rule, headers, request, context, handler_call_details.method)
-
-        return grpc.unary_unary_rpc_method_handler(guarded, handler.request_deserializer, handler.response_serializer)
-
-    def _serve(
-        self,
-        inner: Callable[[Any, Any], Any],
-        rule: _Rule,
-        headers: dict[str, Any],
-        request: Message,
-        context: grpc.ServicerContext,
-        method: str,
-    ) -> Any:
-        with call.serving(None, str(headers.get("x-request-id", ""))), telemetry.measured(method) as outcome:
-            try:
-                passport = self._admit(rule, headers, request, context)
-                check_request(request, creates=rule.creates)
-                with call.serving(passport, call.request_id(), time.monotonic() + context.time_remaining()):
-                    return inner(request, context)
-            except Exception as error:
-                fault = _as_fault(error, method)
-                outcome.code = fault.code.name
-                context.abort_with_status(rpc_status.to_status(wire.to_status(fault)))
-                raise  # never reached: abort raises
-
-    def _admit(self, rule: _Rule, headers: dict[str, Any], request: Message, context: grpc.ServicerContext) -> Passport:
-        if context.time_remaining() < LEAST_TIME_S:
-            raise DeadlineTooShort("The deadline leaves no time; call with a later one.")
-        token = str(headers.get("authorization", ""))
-        if not token.startswith("Bearer "):
-            raise Unauthenticated("The call carries no passport.")
-        passport = self._verifier.verify(token.removeprefix("Bearer "))
-        if not rule.scope or rule.scope not in passport.scopes:
-            raise PermissionDenied(
-                f"This needs the scope {rule.scope or '(none is declared)'}.", metadata={"scope": rule.scope}
-            )
-        if rule.level >= access_pb2.LEVEL_ACCOUNT and passport.account_id is None:
-            raise Unauthenticated("The passport names no account.")
-        if rule.level == access_pb2.LEVEL_SITE and passport.site is None:
-            raise NotFound("There is no such site.", metadata={"resource": "site"})
-        named = _site_of(request)
-        if named and passport.site is not None and named != str(passport.site.id):
-            raise NotFound.row("site", named)
-        return passport
 
 
 class Server:
@@ -162,15 +60,18 @@ class Server:
     """
 
     def __init__(self, address: str, offers: Sequence[Offer], verifier: Verifier, *, threads: int = THREADS) -> None:
-        descriptors = [offer.descriptor for offer in offers]
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="rpc")
-        self._server = grpc.server(self._pool, interceptors=[Gatekeeper(verifier, descriptors)], options=OPTIONS)
+        names = [*[offer.name for offer in offers], _CALLS]
+        gatekeeper = Gatekeeper(verifier, [descriptor_pool.Default().FindServiceByName(name) for name in names])
+        calls = CallsServicer(gatekeeper, self._pool)
+        self._server = grpc.server(self._pool, interceptors=[gatekeeper], options=OPTIONS)
         for offer in offers:
+            offer.add(offer.servicer, calls)
+        for offer in (*offers, Offer(_CALLS, add_CallsServiceServicer_to_server, calls)):
             offer.add(offer.servicer, self._server)
         self._health = health.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        names = [d.full_name for d in descriptors] + [health.SERVICE_NAME, reflection.SERVICE_NAME]
-        reflection.enable_server_reflection(names, self._server)
+        reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], self._server)
         self.port = self._server.add_insecure_port(address)
 
     def start(self) -> None:
@@ -193,43 +94,3 @@ class Server:
         log.info("serving on port %s", self.port)
         done.wait()
         self.stop()
-
-
-def _rule(method: MethodDescriptor) -> _Rule:
-    access = method.GetOptions().Extensions[access_pb2.access]
-    scope = "" if not access.scope else access_pb2.Scope.Name(access.scope).removeprefix("SCOPE_").lower()
-    return _Rule(scope, access.level, method.name.startswith(("Create", "Import")))
-
-
-def _site_of(request: Message) -> str:
-    """Return the site that a request names, in itself or in the one resource it carries."""
-    if "site_id" in request.DESCRIPTOR.fields_by_name:
-        return str(getattr(request, "site_id"))  # noqa: B009 - the field is known by its descriptor only
-    for field in request.DESCRIPTOR.fields:
-        inner = field.message_type
-        if (
-            inner is not None
-            and not field.is_repeated
-            and request.HasField(field.name)
-            and "site_id" in inner.fields_by_name
-        ):
-            return str(getattr(request, field.name).site_id)
-    return ""
-
-
-def _as_fault(error: Exception, method: str) -> Fault:
-    if isinstance(error, Fault):
-        if error.code is Kind.INTERNAL:
-            log.error("%s failed: %s", method, error.message, exc_info=error)
-        return error
-    if isinstance(error, grpc.RpcError):
-        return wire.from_rpc_error(error)
-    if isinstance(error, NotImplementedError):  # raised by the generated base class of a servicer
-        return Unimplemented(f"{method} is not offered.")
-    if isinstance(error, DATABASE_AWAY):
-        log.warning("%s: the database cannot be reached: %s", method, error)
-        return Unavailable("The database cannot be reached just now; try again.", retry_after_s=1.0)
-    log.error("%s failed", method, exc_info=error)
-    return Internal(
-        f"Something went wrong on our side; ask support with the request id {call.request_id() or '(none)'}."
-    )

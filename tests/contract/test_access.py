@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from base64 import b64decode
+from collections.abc import Callable
 from typing import Any
 
 import grpc
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from igny8.common.v1 import access_pb2
+from igny8.common.v1 import access_pb2, calls_service_pb2
 
 from chassis import wire
 from chassis.errors import Fault
@@ -98,6 +99,40 @@ class TestTooLittle:
         metadata = bearer(platform.issuer.mint(platform.tenants.passport(site=False), name))
         of_site = [rpc for rpc in rpcs(*service.offered()) if rpc.access.level == access_pb2.LEVEL_SITE]
         assert {_reason(service, rpc, metadata) for rpc in of_site} <= {"NOT_FOUND"}
+
+
+@pytest.mark.parametrize("name", SERVICES)
+class TestInACallOfMany:
+    """What travels together is let in one by one."""
+
+    def test_without_a_passport(self, platform: Platform, name: str) -> None:
+        assert set(_together(platform, name, lambda _: "").values()) == {"UNAUTHENTICATED"}
+
+    def test_forged_with_another_key(self, platform: Platform, name: str) -> None:
+        forged = Issuer("test", generate_key()[0]).mint(platform.tenants.passport(site=True), name)
+        assert set(_together(platform, name, lambda _: forged).values()) == {"UNAUTHENTICATED"}
+
+    def test_every_scope_but_the_one_that_is_needed(self, platform: Platform, name: str) -> None:
+        def token(rpc: Rpc) -> str:
+            needed = access_pb2.Scope.Name(rpc.access.scope).removeprefix("SCOPE_").lower()
+            tenants = platform.tenants
+            return platform.issuer.mint(Passport(ALL_SCOPES - {needed}, tenants.account, tenants.site), name)
+
+        assert set(_together(platform, name, token).values()) == {"PERMISSION_DENIED"}
+
+
+def _together(platform: Platform, name: str, token: Callable[[Rpc], str]) -> dict[str, str]:
+    """Return why each of a service's rpcs refuses a passport, when all are called in one."""
+    service, make_calls = platform[name], next(rpcs("igny8.common.v1.CallsService"))
+    request = calls_service_pb2.MakeCallsRequest()
+    named = [rpc for rpc in rpcs(*service.offered()) if rpc.path != make_calls.path]  # which is not offered there
+    for rpc in named:
+        request.calls.add(method=rpc.path, passport=token(rpc)).timeout.FromSeconds(10)
+    response = service.call(make_calls, request, Passport(frozenset({"engine"})))
+    assert isinstance(response, calls_service_pb2.MakeCallsResponse), response
+    return {
+        rpc.label: wire.from_status(outcome.error).reason for rpc, outcome in zip(named, response.outcomes, strict=True)
+    }
 
 
 def _reason(service: Service, rpc: Rpc, metadata: tuple[tuple[str, str], ...]) -> str:

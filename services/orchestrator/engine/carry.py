@@ -27,6 +27,7 @@ from chassis.clock import Clock, SystemClock
 from chassis.database import Database
 from chassis.errors import Fault, Internal
 from chassis.passport import Passport, SiteClaim
+from chassis.together import Together, in_thread
 from services.orchestrator import clients
 from services.orchestrator.clients import AsyncPeers, DayLimit, StepWork
 from services.orchestrator.domain.failures import (
@@ -46,7 +47,6 @@ from services.orchestrator.engine import checkpoints, ending, planning
 from services.orchestrator.engine.checkpoints import COLUMNS, IF_RUNNING, Checkpoint, Standing
 from services.orchestrator.engine.claims import Held, LeaseLost
 from services.orchestrator.engine.success import Success, succeed
-from services.orchestrator.engine.together import Together
 from services.orchestrator.passports import SiteBook, of_run
 
 log = logging.getLogger(__name__)
@@ -80,8 +80,8 @@ class Carrier:
     _succeeded: Together[Success, None] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_written", Together(partial(checkpoints.write, self.database)))
-        object.__setattr__(self, "_succeeded", Together(partial(succeed, self.database)))
+        object.__setattr__(self, "_written", Together(in_thread(partial(checkpoints.write, self.database))))
+        object.__setattr__(self, "_succeeded", Together(in_thread(partial(succeed, self.database))))
 
     async def carry(self, held: Held) -> None:
         """Carry a step as far as it goes now: to its end, or to where it waits. Never raises for a step's failure."""

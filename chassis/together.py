@@ -1,8 +1,8 @@
-"""Doing for many steps at once what each of them asks for: a round trip costs a worker more than what it carries."""
+"""Doing for many at once what each of them asks for: a round trip costs a worker more than what it carries."""
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
 Asked = TypeVar("Asked")
@@ -10,25 +10,28 @@ Told = TypeVar("Told")
 MOST = 100
 PATIENCE_S = 0.03
 
+Act = Callable[[Sequence[Asked]], Awaitable[Sequence[Told | BaseException]]]
+
 
 class Together(Generic[Asked, Told]):
-    """Gathers what is asked for while the last lot is under way, and does it in one go.
+    """Gathers what is asked for in the same turn of the event loop, or while the last lot is under way, and does it
+    in one go.
 
     Nobody is made to wait for others who may come, except who says that he can: a step that has heard from a model for
     seconds does not mind some hundredths.
 
     Args:
-        act: does a lot, in a thread, and tells each what came of it, in order; an exception is raised to its asker.
+        act: does a lot, and tells each what came of it, in order; an exception is raised to its asker.
         patience_s: how long those who can wait do wait for company.
+        abreast: whether a lot may begin before the last one has ended.
     """
 
-    def __init__(
-        self, act: Callable[[Sequence[Asked]], Sequence[Told | Exception]], *, patience_s: float = PATIENCE_S
-    ) -> None:
-        self._act, self._patience_s = act, patience_s
+    def __init__(self, act: Act[Asked, Told], *, patience_s: float = PATIENCE_S, abreast: bool = False) -> None:
+        self._act, self._patience_s, self._abreast = act, patience_s, abreast
         self._asked: list[tuple[Asked, asyncio.Future[Told]]] = []
         self._at_once = asyncio.Event()
         self._rounds: asyncio.Task[None] | None = None
+        self._under_way: set[asyncio.Task[None]] = set()
 
     async def ask(self, asked: Asked, *, patient: bool = False) -> Told:
         """Have something done, together with what others ask for.
@@ -47,17 +50,24 @@ class Together(Generic[Asked, Told]):
     async def _do_all(self) -> None:
         try:
             while self._asked:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._at_once.wait(), self._patience_s)
+                if not self._at_once.is_set():
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(self._at_once.wait(), self._patience_s)
                 lot, self._asked = self._asked[:MOST], self._asked[MOST:]
-                self._at_once.clear()
-                await self._do(lot)
+                if not self._asked:
+                    self._at_once.clear()
+                if self._abreast:
+                    doing = asyncio.create_task(self._do(lot))
+                    self._under_way.add(doing)
+                    doing.add_done_callback(self._under_way.discard)
+                else:
+                    await self._do(lot)
         finally:
             self._rounds = None
 
     async def _do(self, lot: Sequence[tuple[Asked, "asyncio.Future[Told]"]]) -> None:
         try:
-            answers: Sequence[Told | BaseException] = await asyncio.to_thread(self._act, [asked for asked, _ in lot])
+            answers = await self._act([asked for asked, _ in lot])
         except Exception as error:  # noqa: BLE001 - raised to whoever asked
             if len(lot) > 1:  # it may be the fault of one, and the others are not to suffer for it
                 for one in lot:
@@ -73,3 +83,12 @@ class Together(Generic[Asked, Told]):
                 told.set_exception(answer)
             else:
                 told.set_result(answer)
+
+
+def in_thread(act: Callable[[Sequence[Asked]], Sequence[Told | BaseException]]) -> Act[Asked, Told]:
+    """Return what does a lot in a thread: for `act` that would hold the event loop up."""
+
+    async def acting(lot: Sequence[Asked]) -> Sequence[Told | BaseException]:
+        return await asyncio.to_thread(act, lot)
+
+    return acting

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from services.orchestrator.engine.together import MOST, Together
+from chassis.together import MOST, Together, in_thread
 
 
 class Doing:
@@ -31,7 +31,7 @@ async def ask(together: Together[int, int], *numbers: int, patient: bool = False
 
 def test_each_is_told_his_own() -> None:
     doing = Doing()
-    told = asyncio.run(ask(Together(doing), 1, 13, 2))
+    told = asyncio.run(ask(Together(in_thread(doing)), 1, 13, 2))
     assert told[0] == 10
     assert isinstance(told[1], LookupError)
     assert told[2] == 20
@@ -39,7 +39,7 @@ def test_each_is_told_his_own() -> None:
 
 def test_what_comes_while_a_lot_is_under_way_goes_together() -> None:
     async def act() -> None:
-        together: Together[int, int] = Together(doing)
+        together: Together[int, int] = Together(in_thread(doing))
         doing.may.clear()
         first = asyncio.create_task(together.ask(1))
         await asyncio.sleep(0.05)
@@ -56,7 +56,7 @@ def test_what_comes_while_a_lot_is_under_way_goes_together() -> None:
 
 def test_who_is_patient_waits_for_company_and_who_is_not_takes_him_along() -> None:
     async def act() -> None:
-        together: Together[int, int] = Together(doing, patience_s=60)
+        together: Together[int, int] = Together(in_thread(doing), patience_s=60)
         patient = asyncio.create_task(together.ask(1, patient=True))
         await asyncio.sleep(0.05)
         assert doing.lots == []
@@ -70,26 +70,26 @@ def test_who_is_patient_waits_for_company_and_who_is_not_takes_him_along() -> No
 
 def test_patience_ends() -> None:
     doing = Doing()
-    assert asyncio.run(ask(Together(doing, patience_s=0.01), 1, patient=True)) == [10]
+    assert asyncio.run(ask(Together(in_thread(doing), patience_s=0.01), 1, patient=True)) == [10]
 
 
 def test_a_lot_has_a_most() -> None:
     doing = Doing()
     numbers = range(100, 100 + MOST + 1)
-    assert asyncio.run(ask(Together(doing, patience_s=0.05), *numbers, patient=True))[-1] == 10 * numbers[-1]
+    assert asyncio.run(ask(Together(in_thread(doing), patience_s=0.05), *numbers, patient=True))[-1] == 10 * numbers[-1]
     assert [len(lot) for lot in doing.lots] == [MOST, 1]
 
 
 def test_a_lot_that_cannot_be_done_is_done_one_by_one() -> None:
     doing = Doing()
-    told = asyncio.run(ask(Together(doing), 1, 66, 2))
+    told = asyncio.run(ask(Together(in_thread(doing)), 1, 66, 2))
     assert [told[0], told[2]] == [10, 20]
     assert isinstance(told[1], ConnectionError)
 
 
 def test_who_was_cancelled_does_not_keep_others_from_their_answer() -> None:
     async def act() -> None:
-        together: Together[int, int] = Together(doing)
+        together: Together[int, int] = Together(in_thread(doing))
         doing.may.clear()
         gone = asyncio.create_task(together.ask(1))
         stays = asyncio.create_task(together.ask(2))
