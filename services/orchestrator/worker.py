@@ -71,7 +71,7 @@ async def _drain(lane: str) -> None:
     database = Database(config.service.sweep_url, pool_size=4)
     peers = AsyncPeers(config.addresses, Issuer("orchestrator", config.passport_key))
     try:
-        carrier = Carrier(database, peers, SiteBook(), jitter(), room=room)
+        carrier = Carrier(database, peers, SiteBook(), jitter(), room=room, stopping=_stopping.is_set)
         bells = Bells(database, celery_app(config.redis_url))
         drain = Drain(database, carrier, bells, lane, _stopping.is_set, room=room, site_room=site_room, lease_s=lease)
         await drain.run()

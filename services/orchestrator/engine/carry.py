@@ -15,7 +15,7 @@ at the end: each says at once what the phases before it came to, and that the ne
 import asyncio
 import logging
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
@@ -56,6 +56,10 @@ class _LetGo(Exception):
     """The run is not running: the step must not begin another phase."""
 
 
+class _HandedOn(Exception):
+    """The worker is to end, and the step has not asked its model: another worker will."""
+
+
 @dataclass(frozen=True)
 class Carrier:
     """Carries steps.
@@ -67,6 +71,7 @@ class Carrier:
         chance: for the jitter of waits.
         clock: tells when a site's day begins.
         room: how many models of each lane are asked at once.
+        stopping: whether the worker is to end: models that think are heard out, and no other is asked.
     """
 
     database: Database
@@ -75,6 +80,7 @@ class Carrier:
     chance: random.Random
     clock: Clock = field(default_factory=SystemClock)
     room: Mapping[str, int] = field(default_factory=lambda: ROOM)
+    stopping: Callable[[], bool] = lambda: False
     _turns: dict[str, asyncio.Semaphore] = field(init=False, repr=False, default_factory=dict)
     _written: Together[Checkpoint, Standing] = field(init=False, repr=False)
     _succeeded: Together[Success, None] = field(init=False, repr=False)
@@ -91,6 +97,8 @@ class Carrier:
             log.info("step %s is carried by another worker now", held.id)
         except _LetGo:
             await self._quietly(held, self._unwind(held))
+        except _HandedOn:
+            await self._quietly(held, self._do(ending.lay_down, held))
         except Fault as fault:
             await self._quietly(held, self._failed(held, fault))
         except (KeyError, TypeError, ValueError) as error:  # of ours: counted and told like any other failure
@@ -121,6 +129,8 @@ class Carrier:
         # worker still sends, late, about the old one changes nothing of ours.
         await self._release(held)
         async with self._turn(held, function):
+            if function.model and held.answer is None and self.stopping():
+                raise _HandedOn
             if function.operation:
                 await self._reserve(held, function, passport, new)
             elif new:

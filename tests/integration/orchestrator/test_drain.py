@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -111,6 +112,21 @@ class TestDrain:
         after: dict[str, Act] = {"Complete": partial(told.append, "answered")}
         Worker(owner.house, before, after, room={**ROOM, "text": 1}).round()
         assert told == ["Reserve", "Complete", "answered"] * 2
+        assert owner.read(run_id).stages[0].succeeded == 2
+
+    def test_a_worker_that_is_to_end_asks_no_model_for_who_waits_and_leaves_him_to_others(
+        self, house: House, owner: Owner
+    ) -> None:
+        run_id = thinking(owner)
+        told, stopping = list[str](), threading.Event()
+        before: dict[str, Act] = {method: partial(told.append, method) for method in ("Reserve", "Complete")}
+        Worker(house, before, {"Complete": stopping.set}, room={**ROOM, "text": 1}, stopping=stopping.is_set).round()
+        assert told == ["Reserve", "Complete"]
+        assert owner.read(run_id).stages[0].succeeded == 1
+        steps = {step.status: step for step in owner.steps(run_id, function="generate_ideas")}
+        assert set(steps) == {orchestrator_pb2.Step.STATUS_SUCCEEDED, orchestrator_pb2.Step.STATUS_READY}
+        assert steps[orchestrator_pb2.Step.STATUS_READY].error_reason == ""
+        house.work()
         assert owner.read(run_id).stages[0].succeeded == 2
 
     @pytest.mark.parametrize(("lane", "wanted"), [("text", 48), ("image", 24), ("publish", 0), ("local", 0)])

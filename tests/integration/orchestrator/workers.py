@@ -32,6 +32,7 @@ class Worker:
         before: done before a call is sent; what it raises is what the call raises.
         after: done after a call was answered, before the answer is returned.
         room: how many models of each lane are asked at once.
+        stopping: whether it is to end.
     """
 
     house: House
@@ -39,6 +40,7 @@ class Worker:
     after: dict[str, Act] = field(default_factory=dict)
     sent: list[str] = field(default_factory=list)
     room: Mapping[str, int] = field(default_factory=lambda: ROOM)
+    stopping: Callable[[], bool] = lambda: False
 
     def round(self) -> int:
         """Carry what is due now, one claim a lane; return how many steps."""
@@ -48,7 +50,7 @@ class Worker:
         peers = _Peers(self)
         with sweeping(self.house) as database:
             chance = random.Random(1)  # noqa: S311 - the same waits every time
-            carrier = Carrier(database, peers, SiteBook(), chance, room=self.room)
+            carrier = Carrier(database, peers, SiteBook(), chance, room=self.room, stopping=self.stopping)
             held = [step for lane in LANES for step in claims.claim(database, lane, 50)]
             await asyncio.gather(*[carrier.carry(step) for step in held])
             await peers.close()
