@@ -55,6 +55,7 @@ class EmbeddedPostgres:
             "listen_addresses": "",
             "unix_socket_directories": str(self.socket_dir),
             "max_parallel_workers_per_gather": "0",  # they want more /dev/shm than a container has
+            "autovacuum_naptime": "10s",  # until the tables of a first run have statistics, it reads them whole
             **(FAST if fast else {}),
         }
         self._process: subprocess.Popen[bytes] | None = None
