@@ -115,17 +115,22 @@ def metadata() -> MetaData:
 
 
 class TenantBase(DeclarativeBase):
-    """Base of a service's tables: adds the tenant's foreign key to every row class that names its scope."""
+    """Base of a service's tables: adds the tenant's foreign key to every row class that names its scope.
+
+    A foreign key is asked row by row. Where a statement writes a hundred thousand rows of one tenant, a class sets
+    `tenant_by_statement`, has no such key, and its migration calls `check_by_statement` instead.
+    """
 
     __abstract__ = True
     tenant_key: ClassVar[tuple[str, ...]] = ()
+    tenant_by_statement: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Tie the new table to the reference rows of its scope."""
         super().__init_subclass__(**kwargs)
         target = {1: "account_ref", 2: "site_ref", 3: "sector_ref"}.get(len(cls.tenant_key))
         table = cls.__dict__.get("__table__")
-        if isinstance(table, Table) and target is not None:
+        if isinstance(table, Table) and target is not None and not cls.tenant_by_statement:
             columns = list(cls.tenant_key)
             table.append_constraint(ForeignKeyConstraint(columns, [f"{target}.{name}" for name in columns]))
 
@@ -235,6 +240,32 @@ def protect(
     op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
     op.execute(f"CREATE POLICY tenant ON {table} USING ({rule}) WITH CHECK ({rule})")
     op.execute(f"GRANT {grants} ON {table} TO {app_role}")
+
+
+def check_by_statement(op: Operations, table: str) -> None:
+    """Have a trigger check, once for the rows of a statement, that a service knows the accounts they are of.
+
+    What a foreign key to `account_ref` asks for each row; nobody may delete an account's reference row, or change
+    whose a row is (the policies see to that), so inserting is all that has to be looked at.
+    """
+    name = f"{table}_account_known"
+    op.execute(f"""
+        CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            IF EXISTS (
+                SELECT FROM (SELECT DISTINCT n.account_id FROM new_rows n) AS n
+                WHERE NOT EXISTS (SELECT FROM account_ref a WHERE a.account_id = n.account_id)
+            ) THEN
+                RAISE foreign_key_violation USING MESSAGE = 'A row of {table} is of an account that is not known here.',
+                    TABLE = '{table}', CONSTRAINT = '{name}';
+            END IF;
+            RETURN NULL;
+        END $$
+    """)  # noqa: S608 - names of ours
+    op.execute(
+        f"CREATE TRIGGER {name} AFTER INSERT ON {table} REFERENCING NEW TABLE AS new_rows"
+        f" FOR EACH STATEMENT EXECUTE FUNCTION {name}()"
+    )
 
 
 def tell_dependency(op: Operations, table: str, column: str, follows_from: str) -> None:

@@ -47,6 +47,7 @@ class PrivateSeedKeyword(_Seed, AccountRow, Base):
     """
 
     __tablename__ = "private_seed_keyword"
+    tenant_by_statement = True  # an import adds a hundred thousand
     __table_args__ = (
         sa.UniqueConstraint("account_id", "industry_sector_id", "normalised", name="private_seed_keyword_text_key"),
         columns.one_of("intent", *Intent),

@@ -192,3 +192,22 @@ class TestAsking:
     def test_an_unknown_sector_is_named(self, account: Account) -> None:
         fault = refused(add, account, sector=new_id(), search="a")
         assert (fault.reason, fault.violations[0].field) == ("UNKNOWN_SECTOR", "sector_id")
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_an_accounts_own_seeds_are_of_an_account_that_is_known(planner: Planner, *, known: bool) -> None:
+    account, owner = new_id(), sa.create_engine(planner.owner_url)
+    insert = (
+        "INSERT INTO private_seed_keyword (account_id, id, industry_id, industry_sector_id, text, normalised)"
+        " SELECT :account, gen_random_uuid(), :account, :account, t, t FROM unnest(ARRAY['tea', 'coffee']) AS t"
+    )
+    with owner.connect() as connection, connection.begin() as transaction:
+        connection.execute(sa.text("SELECT set_config('app.account', :id, true)"), {"id": str(account)})
+        if known:
+            connection.execute(sa.text("INSERT INTO account_ref VALUES (:account)"), {"account": account})
+            assert connection.execute(sa.text(insert), {"account": account}).rowcount == 2
+        else:
+            with pytest.raises(sa.exc.IntegrityError, match="not known here"):
+                connection.execute(sa.text(insert), {"account": account})
+        transaction.rollback()
+    owner.dispose()
