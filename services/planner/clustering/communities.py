@@ -22,14 +22,14 @@ Labels = NDArray[np.int64]
 SEED = 1
 RESOLUTION_MIN, RESOLUTION_MAX = 1.0, 4.0
 """Of modularity, for topics."""
-SIMILARITY_COARSE, RESOLUTION_STEP = 0.44, 14.0
+SIMILARITY_COARSE, RESOLUTION_STEP = 0.42, 14.0
 """The more alike neighbours are, the finer are the differences that mean something: RESOLUTION_MIN at this mean
 similarity, and so much more for each 1.0 above. Fitted to six open sets at once, from 8 to 152 labels."""
 SIMILARITY_COARSE_OF_A_MODEL = 0.4
 """The same where a model says what keywords mean; fitted to five of the sets with the vectors of all-MiniLM-L6-v2."""
 FULL_RESOLUTION_FROM = 500
 """With fewer keywords the resolution goes down to RESOLUTION_MIN: at 3, a handful cannot be fewer than three topics."""
-PAGE_RESOLUTION = 1.2
+PAGE_RESOLUTION, PAGE_RESOLUTION_OF_A_MODEL = 1.28, 1.2
 """Of the constant Potts model: two keywords share a page where they are so much alike, each counting both ways."""
 REGION_RESOLUTION = 1.0
 ITERATIONS = 2
@@ -64,7 +64,8 @@ def group(
     coarse = SIMILARITY_COARSE if meanings is None else SIMILARITY_COARSE_OF_A_MODEL
     labels = settle(graph, embedding, topics(graph, topic_resolution(neighbours, coarse) * granularity))
     if level is Level.PAGE:
-        labels = pages(graph, labels, granularity)
+        resolution = PAGE_RESOLUTION if meanings is None else PAGE_RESOLUTION_OF_A_MODEL
+        labels = pages(graph, labels, resolution * granularity)
     return Grouped(labels, embedding if meanings is None else Embedding(texts, table))
 
 
@@ -82,10 +83,10 @@ def topics(graph: Graph, resolution: float) -> Labels:
     return _leiden(graph, resolution, modularity=True)
 
 
-def pages(graph: Graph, topic: Labels, granularity: float = 1.0) -> Labels:
+def pages(graph: Graph, topic: Labels, resolution: float) -> Labels:
     """Return the page of each keyword, int64 from 0; no page is of two topics."""
     inside = graph.only(topic[graph.rows()] == topic[graph.indexes])
-    return _leiden(inside, PAGE_RESOLUTION * granularity, modularity=False)
+    return _leiden(inside, resolution, modularity=False)
 
 
 def regions(centres: Floats) -> Labels:

@@ -3,6 +3,7 @@
 """
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,11 @@ IDF_POWER = 0.2
 LEXICAL_IDF_POWER = 0.7
 LONELY = 0.5
 """A word of n keywords counts n / (n + LONELY): one that no other keyword has cannot say which are alike."""
+COMPANY = 1.0
+"""What a word's company says of it, beside what the table says: as much. "Jaguar" among cars is none of the cats, and a
+name that the table does not know means what is said beside it."""
+COMPANY_FROM = 1.0
+"""A word of n keywords hears n / (n + COMPANY_FROM) of its company."""
 MEAN_FROM = 20
 """With so many keywords half of what all have in common is taken out, with more of them more: what five keywords about
 one thing have in common is what they are about."""
@@ -87,11 +93,14 @@ class Embedding:
             self._rows, self._meant_width = lexical, self._meant.shape[1]
         self._lexical_share = LEXICAL_SHARE if self._meant is None else LEXICAL_SHARE_OF_A_MODEL
         self._count = len(texts)
-        self._means = np.zeros(self._meant_width + lexical.shape[1], np.float32)
-        sample = self._sums(np.unique(np.linspace(0, self._count - 1, min(SAMPLE, self._count)).astype(np.int64)))
-        share = self._count / (self._count + MEAN_FROM)
-        self._means = (self._unit(sample).mean(axis=0, dtype=np.float64) * share).astype(np.float32)
-        self._narrow = _main_directions(self._finish(sample), NARROW_WIDTH) if self._count >= NARROW_FROM else None
+        sampled = np.unique(np.linspace(0, self._count - 1, min(SAMPLE, self._count)).astype(np.int64))
+        sums = self._sums(sampled)
+        self._means = self._common(sums)
+        if self._meant is None:
+            self._rows[:, : self._meant_width] = self._in_company(sampled, sums[:, : self._meant_width])
+            sums = self._sums(sampled)
+            self._means = self._common(sums)
+        self._narrow = _main_directions(self._finish(sums), NARROW_WIDTH) if self._count >= NARROW_FROM else None
         # Making a vector again takes longer than keeping it; many are kept in half the bits.
         self._kept = np.empty((self._count, self.width), np.float32 if self._narrow is None else np.float16)
         self._is_kept = np.zeros(self._count, np.bool_)
@@ -125,12 +134,38 @@ class Embedding:
         """Return float32 (count, width): the directions of groups of texts, from the group of each text."""
         sums: Floats | None = None
         for place, block in self.blocks():
-            order = np.argsort(labels[place], kind="stable")
-            groups, starts = np.unique(labels[place][order], return_index=True)
             if sums is None:
                 sums = np.zeros((count, block.shape[1]), np.float32)
-            sums[groups] += np.add.reduceat(block[order], starts, axis=0)
+            _add_to(sums, labels[place], block)
         return _unit(sums) if sums is not None else np.zeros((count, 0), np.float32)
+
+    def _common(self, sums: Floats) -> Floats:
+        """Return what texts with these sums have in common, float32 (width of both channels,)."""
+        share = self._count / (self._count + MEAN_FROM)
+        mean: Floats = (self._unit(sums).mean(axis=0, dtype=np.float64) * share).astype(np.float32)
+        return mean
+
+    def _in_company(self, sampled: NDArray[np.int64], sums: Floats) -> Floats:
+        """Return what words mean here, float32 (words, meant width): what the table says, and what the texts say that
+        they are in, as far as a sample of the texts with these sums tells.
+
+        Each is as long as before, so that it counts as much; one that the table does not know counts as a middling one.
+        """
+        own = self._rows[:, : self._meant_width]
+        meant = _unit(_unit(sums) - self._means[: self._meant_width])
+        company, heard = np.zeros_like(own), np.zeros(len(own), np.int64)
+        starts, counts = self._bag.starts[sampled], np.diff(self._bag.starts)[sampled]
+        for place in range(int(counts.max(initial=0))):  # the first word of all, the second of all that have one, ...
+            longer = np.flatnonzero(counts > place)
+            words = self._bag.numbers[starts[longer] + place]
+            _add_to(company, words, meant[longer])
+            heard += np.bincount(words, minlength=len(own))
+        lengths = np.linalg.norm(own, axis=1, keepdims=True)
+        known = lengths[lengths > 0]
+        lengths = np.where(lengths > 0, lengths, np.median(known) if len(known) else 1).astype(np.float32)
+        share = (COMPANY * heard / (heard + COMPANY_FROM)).astype(np.float32)[:, None]
+        made: Floats = _unit(own + lengths * share * _unit(company)) * lengths
+        return made
 
     def _block(self, place: slice) -> Floats:
         """Return the vectors of some texts, as they were the first time."""
@@ -163,6 +198,13 @@ class Embedding:
 def _rows(meanings: Meanings, texts: Sequence[str]) -> NDArray[np.float16]:
     """Return float16 (texts, width)."""
     return np.frombuffer(b"".join(map(meanings.__getitem__, texts)), "<f2").reshape(len(texts), -1)
+
+
+def _add_to(sums: Floats, places: NDArray[np.integer[Any]], rows: Floats) -> None:
+    """Add rows to the sums at their places, of which many may be the same."""
+    order = np.argsort(places, kind="stable")
+    groups, starts = np.unique(places[order], return_index=True)
+    sums[groups] += np.add.reduceat(rows[order], starts, axis=0)
 
 
 def _unit(rows: Floats) -> Floats:
