@@ -1,19 +1,22 @@
 """`igny8.common.v1.CallsService` over the methods of the service that it is part of."""
 
-from collections import deque
+import logging
+import time
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent import futures
 from typing import Any
 
 import grpc
 from google.protobuf.message import DecodeError
 from igny8.common.v1 import calls_service_pb2, calls_service_pb2_grpc
 
-from chassis import call, wire
-from chassis.errors import Fault, InvalidArgument, Unimplemented
+from chassis import wire
+from chassis.errors import Fault, Internal, InvalidArgument, Unimplemented
 from chassis.gatekeeper import Gatekeeper, Made
 
+log = logging.getLogger(__name__)
 MOST = 100
+LONGEST_S = 1.0  # the others of a lot are not kept waiting for longer by one that takes its time
 
 
 class CallsServicer(calls_service_pb2_grpc.CallsServiceServicer):
@@ -21,11 +24,10 @@ class CallsServicer(calls_service_pb2_grpc.CallsServiceServicer):
 
     Args:
         gatekeeper: lets each call in, or not.
-        pool: the server's: whose threads are free help, and the one that serves the call works through them too, so
-            that calls which wait for help cannot wait for each other.
+        pool: makes them. Not the server's own: threads that wait for a lot could keep it from being done.
     """
 
-    def __init__(self, gatekeeper: Gatekeeper, pool: ThreadPoolExecutor) -> None:
+    def __init__(self, gatekeeper: Gatekeeper, pool: futures.ThreadPoolExecutor) -> None:
         self._gatekeeper, self._pool = gatekeeper, pool
         self._methods: dict[str, Any] = {}
 
@@ -44,30 +46,14 @@ class CallsServicer(calls_service_pb2_grpc.CallsServiceServicer):
         """Make calls side by side."""
         if len(request.calls) > MOST:
             raise InvalidArgument.field("calls", f"must be at most {MOST}")
-        response = calls_service_pb2.MakeCallsResponse(
-            outcomes=[calls_service_pb2.Outcome() for _ in range(len(request.calls))]
-        )
-        left = deque(zip(request.calls, response.outcomes, strict=True))
-        request_id, time_left_s = call.request_id(), context.time_remaining()
+        until = time.monotonic() + context.time_remaining()
+        made = [self._pool.submit(self._make, each, _until(each, until)) for each in request.calls]
+        futures.wait(made, timeout=LONGEST_S)
+        return calls_service_pb2.MakeCallsResponse(outcomes=[_outcome(each) for each in made])
 
-        def work() -> None:
-            while left:
-                try:
-                    one, outcome = left.popleft()
-                except IndexError:  # another thread took the last one
-                    return
-                timeout_s = min(one.timeout.ToMilliseconds() / 1000, time_left_s)
-                self._make(one, Made(one.method, one.passport, request_id, timeout_s), outcome)
-
-        helpers = [self._pool.submit(work) for _ in range(len(request.calls) - 1)]
-        work()
-        for helper in helpers:
-            if not helper.cancel():
-                helper.result()
-        return response
-
-    def _make(self, one: calls_service_pb2.Call, made: Made, outcome: calls_service_pb2.Outcome) -> None:
-        """Make one call, and write down what came of it."""
+    def _make(self, one: calls_service_pb2.Call, until: float) -> calls_service_pb2.Outcome:
+        """Make one call; return what came of it."""
+        made = Made(one.method, one.passport, one.request_id, until - time.monotonic())
         try:
             method = self._methods.get(one.method)
             if method is None:
@@ -76,6 +62,22 @@ class CallsServicer(calls_service_pb2_grpc.CallsServiceServicer):
                 asked = method.request_deserializer(one.request)
             except DecodeError as error:
                 raise InvalidArgument.field("request", f"is no request of {one.method}") from error
-            outcome.response = method.response_serializer(self._gatekeeper.serve(made, method.unary_unary, asked, None))
+            answer = self._gatekeeper.serve(made, method.unary_unary, asked, None)
+            return calls_service_pb2.Outcome(response=method.response_serializer(answer))
         except Fault as fault:
-            outcome.error.CopyFrom(wire.to_status(fault))
+            return calls_service_pb2.Outcome(error=wire.to_status(fault))
+        except Exception:  # an answer that cannot be sent: as for a call alone, it concerns nobody else
+            log.exception("%s gave an answer that cannot be sent", one.method)
+            return calls_service_pb2.Outcome(error=wire.to_status(Internal("The answer cannot be sent.")))
+
+
+def _until(one: calls_service_pb2.Call, until: float) -> float:
+    """Return when a call's caller gives up, by `time.monotonic`; not later than the lot's."""
+    return min(time.monotonic() + one.timeout.ToMilliseconds() / 1000, until)
+
+
+def _outcome(made: "futures.Future[calls_service_pb2.Outcome]") -> calls_service_pb2.Outcome:
+    """Return what came of a call; nothing when it is not over. One that no thread has begun with is not made any more:
+    its caller makes it again."""
+    made.cancel()
+    return made.result() if made.done() and not made.cancelled() else calls_service_pb2.Outcome()

@@ -63,7 +63,7 @@ class Remote:
             RuntimeError: this thread holds a transaction open.
         """
         call.check_no_transaction()
-        metadata = metadata_for(self._issuer.mint(passport, self.name))
+        metadata = metadata_for(self._issuer.mint(passport, self.name), call.request_id())
         until = time.monotonic() + deadline_s
         for pause in (*_RETRY_PAUSES_S, None):
             try:
@@ -100,11 +100,11 @@ class Remote:
         self.channel.close()
 
 
-def metadata_for(token: str) -> tuple[tuple[str, str], ...]:
-    """Return the headers of a call: the passport, and the request id of the call that caused it."""
+def metadata_for(token: str, request_id: str) -> tuple[tuple[str, str], ...]:
+    """Return the headers of a call: the passport, and the request id of the call that caused it, if any."""
     headers = [("authorization", f"Bearer {token}")]
-    if call.request_id():
-        headers.append(("x-request-id", call.request_id()))
+    if request_id:
+        headers.append(("x-request-id", request_id))
     return tuple(headers)
 
 

@@ -53,7 +53,7 @@ class Server:
         address: "127.0.0.1:7001", "unix:/run/igny8/planner.sock"; port 0 takes a free one.
         offers: what it serves.
         verifier: reads passports meant for it.
-        threads: how many calls run at once.
+        threads: how many calls run at once; and as many of those that travel together.
 
     Raises:
         RuntimeError: the address is taken.
@@ -63,7 +63,8 @@ class Server:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="rpc")
         names = [*[offer.name for offer in offers], _CALLS]
         gatekeeper = Gatekeeper(verifier, [descriptor_pool.Default().FindServiceByName(name) for name in names])
-        calls = CallsServicer(gatekeeper, self._pool)
+        self._lots = ThreadPoolExecutor(threads, thread_name_prefix="call")
+        calls = CallsServicer(gatekeeper, self._lots)
         self._server = grpc.server(self._pool, interceptors=[gatekeeper], options=OPTIONS)
         for offer in offers:
             offer.add(offer.servicer, calls)
@@ -83,7 +84,8 @@ class Server:
         """Refuse new calls, let running ones end within the grace, and stop."""
         self._health.enter_graceful_shutdown()
         self._server.stop(grace_s).wait(grace_s + 1)
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._pool, self._lots):
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def run(self) -> None:
         """Serve until SIGTERM or SIGINT, then stop gracefully."""

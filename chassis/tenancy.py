@@ -250,7 +250,7 @@ def check_by_statement(op: Operations, table: str) -> None:
     """
     name = f"{table}_account_known"
     op.execute(f"""
-        CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$
+        CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
         BEGIN
             IF EXISTS (
                 SELECT FROM (SELECT DISTINCT n.account_id FROM new_rows n) AS n

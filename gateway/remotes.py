@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1 import health_pb2
 
-from chassis import client, wire
+from chassis import call, client, wire
 from chassis.errors import Kind
 
 _DEADLINES_S: Mapping[str, float] = {
@@ -61,7 +61,7 @@ class Remotes:
             Fault: as the service raised it, or Unavailable.
         """
         method = self._method(service, rpc)
-        metadata = client.metadata_for(token)
+        metadata = client.metadata_for(token, call.request_id())
         until = time.monotonic() + _DEADLINES_S.get(rpc.name, client.DEADLINE_S)
         for pause in (*_RETRY_PAUSES_S, None):
             try:

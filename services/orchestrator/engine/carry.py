@@ -130,6 +130,7 @@ class Carrier:
         await self._release(held)
         async with self._turn(held, function):
             if function.model and held.answer is None and self.stopping():
+                await self._checkpoint(held, **new)  # a pause or a cancel that came meanwhile comes first
                 raise _HandedOn
             if function.operation:
                 await self._reserve(held, function, passport, new)
@@ -140,6 +141,12 @@ class Carrier:
                 call = clients.ask_model(function.model, f"{held.id}:{held.attempt}", held.job or AiJob())
                 new = {"answer": await self.peers.send(call, passport), "failures": 0}
         await self._checkpoint(held, **new, **{IF_RUNNING: True})
+
+    def hand_on(self, most: int) -> None:
+        """Wake so many of those who wait for a model's turn, now that the worker is to end: they are handed on."""
+        for turn in self._turns.values():
+            for _ in range(most):
+                turn.release()
 
     def _turn(self, held: Held, function: Function) -> AbstractAsyncContextManager[Any]:
         """Wait for one of the lane's turns at its model. Credits are set aside in it, so that nobody's wait for it."""

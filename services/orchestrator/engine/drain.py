@@ -39,7 +39,8 @@ class Drain:
         carrier: carries what is claimed.
         bells: rung for the lanes that got work meanwhile.
         lane: which lane.
-        stopping: whether the worker is to end: what is under way is carried on, and nothing else is claimed.
+        stopping: whether the worker is to end: what is under way is carried on, who waits for a model is handed on, and
+            nothing else is claimed.
         room: how many steps of each lane are carried at once; `AHEAD` times as many of the own lane, where it asks
             models, when it has been full for a while, which says that no other drain has room for them either.
         site_room: how many of one site all workers together carry at once in each lane.
@@ -85,6 +86,7 @@ class Drain:
     async def _claim(self, carried: Carried, *, own: bool) -> list[Held]:
         """Claim what there is room for: of the own lane, and while that is at work, of lanes that nobody looks at."""
         if self.stopping():
+            self.carrier.hand_on(len(carried))
             return []
         lanes = [self.lane] if own else []
         try:

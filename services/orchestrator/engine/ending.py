@@ -68,7 +68,7 @@ def cancel(database: Database, held: Held) -> None:
 
 
 def lay_down(database: Database, held: Held, fault: Fault | None = None) -> None:
-    """Put a step of a paused run aside until the run is resumed; due now when that has happened meanwhile.
+    """Leave a step to whoever claims it next: of a paused run once it is resumed, of another one now.
 
     Args:
         database: under the sweep role.

@@ -91,6 +91,7 @@ class Embedding:
             self._rows, self._meant_width = np.hstack([table.vectors(words) * weights[:, None], lexical]), table.width
         else:
             self._rows, self._meant_width = lexical, self._meant.shape[1]
+        del lexical  # where the rows have a copy of it, as large as half of what the table says
         self._lexical_share = LEXICAL_SHARE if self._meant is None else LEXICAL_SHARE_OF_A_MODEL
         self._count = len(texts)
         sampled = np.unique(np.linspace(0, self._count - 1, min(SAMPLE, self._count)).astype(np.int64))
@@ -151,20 +152,24 @@ class Embedding:
 
         Each is as long as before, so that it counts as much; one that the table does not know counts as a middling one.
         """
-        own = self._rows[:, : self._meant_width]
+        said = np.linalg.norm(sums, axis=1) > 0  # of the others every word is unknown: they say nothing
+        sampled, sums = sampled[said], sums[said]
         meant = _unit(_unit(sums) - self._means[: self._meant_width])
-        company, heard = np.zeros_like(own), np.zeros(len(own), np.int64)
+        own = self._rows[:, : self._meant_width]
+        made, heard = np.zeros_like(own), np.zeros(len(own), np.int64)
         starts, counts = self._bag.starts[sampled], np.diff(self._bag.starts)[sampled]
         for place in range(int(counts.max(initial=0))):  # the first word of all, the second of all that have one, ...
             longer = np.flatnonzero(counts > place)
             words = self._bag.numbers[starts[longer] + place]
-            _add_to(company, words, meant[longer])
+            _add_to(made, words, meant[longer])
             heard += np.bincount(words, minlength=len(own))
         lengths = np.linalg.norm(own, axis=1, keepdims=True)
         known = lengths[lengths > 0]
         lengths = np.where(lengths > 0, lengths, np.median(known) if len(known) else 1).astype(np.float32)
-        share = (COMPANY * heard / (heard + COMPANY_FROM)).astype(np.float32)[:, None]
-        made: Floats = _unit(own + lengths * share * _unit(company)) * lengths
+        share = (COMPANY * heard / (heard + COMPANY_FROM)).astype(np.float32)[:, None] * lengths
+        for start in range(0, len(own), BLOCK_ROWS):
+            block = slice(start, start + BLOCK_ROWS)
+            made[block] = _unit(own[block] + share[block] * _unit(made[block])) * lengths[block]
         return made
 
     def _block(self, place: slice) -> Floats:

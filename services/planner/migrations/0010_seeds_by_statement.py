@@ -11,6 +11,9 @@ depends_on = None
 
 
 def upgrade() -> None:
+    # Both at once: one after the other, who has looked at the first and comes to the second would wait for us, and we
+    # for him.
+    op.execute("LOCK TABLE account_ref, private_seed_keyword IN ACCESS EXCLUSIVE MODE")
     tenancy.check_by_statement(op, "private_seed_keyword")  # before the key goes: at no time does nobody look
     op.execute(
         "-- squawk-ignore ban-drop-constraint\n"

@@ -3,9 +3,10 @@
 import asyncio
 import json
 import threading
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import grpc
@@ -40,6 +41,7 @@ class Owner:
         self.seen: list[str] = []
         self.together = threading.Barrier(2)
         self.long_text = ""
+        self.may_end = threading.Event()
 
     def prepare(self, name: str, work: Work) -> Job:
         self.seen.append(name)
@@ -49,10 +51,26 @@ class Owner:
             raise ValueError("broken")
         if name == "meets another":
             self.together.wait(5)
+        if name == "slow":
+            self.may_end.wait(10)
+        if name == "takes a while":
+            time.sleep(0.3)
+        if name == "cannot be sent":
+            return Job(JobKind.TEXT, "x", {}, limit_quantity=1, prompt_override=cast("Any", 7))
         return Job(JobKind.TEXT, str(work.tenant.account_id), {"text": self.long_text}, limit_quantity=1)
 
     def offers(self) -> list[Offer]:
-        names = ("generate_ideas", "first", "last", "refused", "broken", "meets another")
+        names = (
+            "generate_ideas",
+            "first",
+            "last",
+            "refused",
+            "broken",
+            "meets another",
+            "slow",
+            "takes a while",
+            "cannot be sent",
+        )
         servicer = FunctionsServicer({name: Named(name, self) for name in names})
         add = functions_service_pb2_grpc.add_FunctionsServiceServicer_to_server
         return [Offer("igny8.common.v1.FunctionsService", add, servicer)]
@@ -191,6 +209,54 @@ def test_calls_run_side_by_side(owner: Owner) -> None:
     with serving("planner", owner.offers()) as running:
         told, _ = outcomes(running, *[prepare(passport, "meets another")] * 2)
     assert accounts(told) == [str(passport.account_id)] * 2
+
+
+def test_who_takes_his_time_keeps_nobody_waiting_and_is_asked_again_alone(owner: Owner) -> None:
+    passport = a_passport(site=a_site())
+    with serving("planner", owner.offers()) as running:
+
+        def quick(remote: AsyncRemote) -> Awaitable[Any]:
+            async def then_end() -> Any:
+                try:
+                    return await prepare(passport)(remote)
+                finally:
+                    owner.may_end.set()
+
+            return then_end()
+
+        told, paths = outcomes(running, prepare(passport, "slow"), quick)
+    assert accounts(told) == [str(passport.account_id)] * 2
+    assert paths == [MAKE_CALLS, PREPARE]
+    assert owner.seen.count("slow") == 2
+
+
+def test_one_that_begins_when_its_caller_has_given_up_is_not_made(owner: Owner) -> None:
+    passport = a_passport(site=a_site())
+    with serving("planner", owner.offers(), threads=1) as running:
+        told, _ = outcomes(running, *[prepare(passport, "takes a while", deadline_s=0.5)] * 4)
+    assert isinstance(told[-1], Fault)
+    assert told[-1].code in {Kind.DEADLINE_EXCEEDED, Kind.UNAVAILABLE}
+    assert owner.seen.count("takes a while") < 4
+
+
+def test_an_answer_that_cannot_be_sent_concerns_nobody_else(owner: Owner) -> None:
+    passport = a_passport(site=a_site())
+    with serving("planner", owner.offers()) as running:
+        told, _ = outcomes(running, *(prepare(passport, name) for name in ("first", "cannot be sent", "last")))
+    assert accounts([told[0], told[2]]) == [str(passport.account_id)] * 2
+    assert told[1].code is Kind.INTERNAL
+
+
+def test_who_is_cancelled_takes_nobody_with_him(owner: Owner) -> None:
+    passport = a_passport(site=a_site())
+    with serving("planner", owner.offers()) as running:
+
+        def gone(remote: AsyncRemote) -> Awaitable[Any]:
+            return asyncio.wait_for(prepare(passport, "takes a while")(remote), 0.05)
+
+        told, _ = outcomes(running, gone, prepare(passport, "takes a while"))
+    assert isinstance(told[0], TimeoutError)
+    assert accounts(told[1:]) == [str(passport.account_id)]
 
 
 def test_a_server_with_one_thread_answers_all(owner: Owner) -> None:

@@ -129,6 +129,45 @@ class TestDrain:
         house.work()
         assert owner.read(run_id).stages[0].succeeded == 2
 
+    def test_a_step_of_a_paused_run_does_not_look_busy_when_its_worker_ends(self, owner: Owner) -> None:
+        run_id = thinking(owner)
+        stopping = threading.Event()
+
+        def pause_and_end() -> None:
+            if not stopping.is_set():
+                owner.change("Pause", run_id)
+                stopping.set()
+
+        room = {**ROOM, "text": 1}
+        worker = Worker(owner.house, {}, {"Complete": pause_and_end}, room=room, stopping=stopping.is_set)
+        worker.round()
+        assert worker.sent.count("AbandonWork") >= 1
+
+    def test_who_waits_for_a_turn_is_woken_when_the_worker_is_to_end(
+        self, house: House, owner: Owner, database: Database
+    ) -> None:
+        run_id = thinking(owner)
+        ended = list[str]()
+
+        async def act() -> None:
+            peers = AsyncPeers(house.peer_addresses, Issuer("orchestrator", house.key))
+            chance = random.Random(1)  # noqa: S311 - the same waits every time
+            carrier = Carrier(
+                database, peers, SiteBook(), chance, room={**ROOM, "text": 0}, stopping=lambda: bool(ended)
+            )
+            held = claims.claim(database, "text", 10)
+            steps = [asyncio.create_task(carrier.carry(step)) for step in held]
+            done, _ = await asyncio.wait(steps, timeout=0.5)
+            assert not done
+            ended.append("now")
+            carrier.hand_on(len(held))
+            await asyncio.wait_for(asyncio.gather(*steps), 5)
+            await peers.close()
+
+        asyncio.run(act())
+        house.work()
+        assert owner.read(run_id).stages[0].succeeded == 2
+
     @pytest.mark.parametrize(("lane", "wanted"), [("text", 48), ("image", 24), ("publish", 0), ("local", 0)])
     def test_only_a_lane_that_asks_models_is_carried_ahead_when_it_has_been_full(
         self, database: Database, monkeypatch: pytest.MonkeyPatch, lane: str, wanted: int

@@ -26,7 +26,10 @@ def vectors(*texts: str) -> dict[str, Floats]:
     return dict(zip(listed, Embedding(listed, shipped_table()).all(), strict=True))
 
 
-@pytest.mark.parametrize("name", ["jaguar", "qqzzw"], ids=["of two meanings", "that no table knows"])
+UNKNOWN = "\u0452\u045b\u045f"  # in no part of the table
+
+
+@pytest.mark.parametrize("name", ["jaguar", "qqzzw", UNKNOWN], ids=["of two meanings", "in parts", "unknown"])
 def test_a_name_means_what_is_said_beside_it(name: str) -> None:
     among_cars = vectors(name, *(frame.format(name) for frame in CARS))
     among_cats = vectors(name, *(frame.format(name) for frame in CATS))
@@ -37,11 +40,17 @@ def test_a_name_means_what_is_said_beside_it(name: str) -> None:
     assert nearer_to_cars(among_cars) > 0 > nearer_to_cars(among_cats)
 
 
+def test_a_text_of_unknown_words_says_nothing_of_them() -> None:
+    among = vectors(UNKNOWN, f"{UNKNOWN} \u0459\u045a", *(frame.format(UNKNOWN) for frame in CARS))
+    assert among[UNKNOWN] @ among["used car dealer"] > among[UNKNOWN] @ among["wild animal zoo"]
+    assert not shipped_table().vectors([UNKNOWN, "\u0459\u045a"]).any()
+
+
 def test_a_word_that_nothing_is_said_beside_means_what_the_table_says() -> None:
     alone = vectors("espresso", "cappuccino", "latte")
     assert alone["espresso"] @ alone["cappuccino"] > alone["espresso"] @ alone["gearbox repair"]
 
 
 def test_all_vectors_are_as_long_as_one_another() -> None:
-    lengths = np.linalg.norm(list(vectors("jaguar car", "qqzzw").values()), axis=1)
+    lengths = np.linalg.norm(list(vectors("jaguar car", "qqzzw", UNKNOWN).values()), axis=1)
     assert lengths == pytest.approx(np.ones(len(lengths)), abs=1e-5)
