@@ -16,8 +16,8 @@ from chassis.errors import Fault, Kind
 from chassis.passport import Issuer, Passport
 from chassis.together import Together
 
-SOON_S = 15.0  # a call that may take longer travels alone: those that went with it would wait for it
-SMALL_BYTES = 100_000  # so does a larger one: a hundred of them would not fit into a message
+SOON_S = 15.0  # a call that may take longer travels alone: with others it would be made twice
+SMALL_BYTES = 100_000  # so does one with a larger request: a hundred of them would not fit into a message
 _MAKE_CALLS = "/igny8.common.v1.CallsService/MakeCalls"
 _ENGINE = Passport(frozenset({"engine"}))
 _OLDER_FOR_S = 60.0  # a release that does not know lots is asked for one again after so long

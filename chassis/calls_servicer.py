@@ -13,9 +13,9 @@ from igny8.common.v1 import calls_service_pb2, calls_service_pb2_grpc
 from chassis import wire
 from chassis.errors import Fault, Internal, InvalidArgument, Unimplemented
 from chassis.gatekeeper import Gatekeeper, Made
+from chassis.together import MOST
 
 log = logging.getLogger(__name__)
-MOST = 100
 LONGEST_S = 1.0  # the others of a lot are not kept waiting for longer by one that takes its time
 
 

@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 Asked = TypeVar("Asked")
 Told = TypeVar("Told")
-MOST = 100
+MOST = 100  # of a lot; what `igny8.common.v1.CallsService` says it takes
 PATIENCE_S = 0.03
 
 Act = Callable[[Sequence[Asked]], Awaitable[Sequence[Told | BaseException]]]

@@ -28,7 +28,6 @@ from chassis.testing.service import Running, a_passport, a_site, serving
 from chassis.work import Answer, Applied, Job, JobKind, Selection, Work
 from chassis.work_servicer import FunctionsServicer
 
-ABANDON = "/igny8.common.v1.FunctionsService/AbandonWork"
 PREPARE = "/igny8.common.v1.FunctionsService/PrepareWork"
 MAKE_CALLS = "/igny8.common.v1.CallsService/MakeCalls"
 CALLERS = 40
@@ -234,9 +233,10 @@ def test_one_that_begins_when_its_caller_has_given_up_is_not_made(owner: Owner) 
     passport = a_passport(site=a_site())
     with serving("planner", owner.offers(), threads=1) as running:
         told, _ = outcomes(running, *[prepare(passport, "takes a while", deadline_s=0.5)] * 4)
+        time.sleep(0.5)  # for those that would be made behind their callers' backs
     assert isinstance(told[-1], Fault)
     assert told[-1].code in {Kind.DEADLINE_EXCEEDED, Kind.UNAVAILABLE}
-    assert owner.seen.count("takes a while") < 4
+    assert owner.seen.count("takes a while") <= 2  # they would begin at 0, .3, .6 and .9 s
 
 
 def test_an_answer_that_cannot_be_sent_concerns_nobody_else(owner: Owner) -> None:
