@@ -83,12 +83,12 @@ class Batcher(Generic[K, O, A]):
     def _is_to_lead(self, line: "deque[_Caller[O, A]]", caller: "_Caller[O, A]") -> bool:
         """Wait to be answered or to lead; leave the queue when the time is over before either."""
         left_s = min(max(caller.until - self._monotonic(), 0), threading.TIMEOUT_MAX)
-        if not caller.called.wait(left_s):
+        if not caller.called.acquire(timeout=left_s):
             with self._lock:
                 if caller in line and not caller.leads:
                     line.remove(caller)
                     raise _too_late()
-            caller.called.wait()  # it was taken in this very moment, and is done or not done with its batch
+            caller.called.acquire()  # it was taken in this very moment, and is done or not done with its batch
         return caller.leads
 
     def _take(self, line: "deque[_Caller[O, A]]") -> "list[_Caller[O, A]]":
@@ -101,16 +101,15 @@ class Batcher(Generic[K, O, A]):
                     batch.append(caller)
                 else:
                     caller.error = _too_late()
-                    caller.called.set()
+                    caller.called.release()
         return batch
 
     def _lead(self, key: K, batch: "list[_Caller[O, A]]") -> None:
         try:
             self._do(key, batch)
         finally:  # whatever happened: nobody waits for ever, and the next ones go on
-            for caller in batch:
-                caller.leads = False
-                caller.called.set()
+            for caller in batch[1:]:  # the first is who leads
+                caller.called.release()
             self._hand_over(key)
 
     def _do(self, key: K, batch: "list[_Caller[O, A]]") -> None:
@@ -146,21 +145,25 @@ class Batcher(Generic[K, O, A]):
                 caller.leads = caller.until > now
                 if not caller.leads:
                     line.popleft().error = _too_late()
-                caller.called.set()
+                caller.called.release()
                 if caller.leads:
                     return
             del self._lines[key]
 
 
 class _Caller(Generic[O, A]):
-    """Somebody who waits for his operation: called when it is done, or when it is his turn to lead a batch."""
+    """Somebody who waits for his operation: called once, when it is done or when it is his turn to lead a batch.
+
+    `called` is locked until then; an Event would take three locks for the same, and this is done for every operation.
+    """
 
     __slots__ = ("answer", "called", "error", "leads", "operation", "until")
 
     def __init__(self, operation: O, until: float) -> None:
         self.operation = operation
         self.until = until
-        self.called = threading.Event()
+        self.called = threading.Lock()
+        self.called.acquire()
         self.leads = False
         self.answer: A | None = None
         self.error: Exception | None = Internal("The batch of this operation ended without an answer.")
