@@ -118,19 +118,23 @@ class TenantBase(DeclarativeBase):
     """Base of a service's tables: adds the tenant's foreign key to every row class that names its scope.
 
     A foreign key is asked row by row. Where a statement writes a hundred thousand rows of one tenant, a class sets
-    `tenant_by_statement`, has no such key, and its migration calls `check_by_statement` instead.
+    `tenant_by_statement`, has no such key, and its migration calls `check_by_statement` instead. Where what a row
+    points at is the tenant's already, asking again says nothing new: a class names that column in `tenant_through`, and
+    where it may be NULL has a trigger for the rows in which it is.
     """
 
     __abstract__ = True
     tenant_key: ClassVar[tuple[str, ...]] = ()
     tenant_by_statement: ClassVar[bool] = False
+    tenant_through: ClassVar[str] = ""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Tie the new table to the reference rows of its scope."""
         super().__init_subclass__(**kwargs)
         target = {1: "account_ref", 2: "site_ref", 3: "sector_ref"}.get(len(cls.tenant_key))
         table = cls.__dict__.get("__table__")
-        if isinstance(table, Table) and target is not None and not cls.tenant_by_statement:
+        said_otherwise = cls.tenant_by_statement or cls.tenant_through
+        if isinstance(table, Table) and target is not None and not said_otherwise:
             columns = list(cls.tenant_key)
             table.append_constraint(ForeignKeyConstraint(columns, [f"{target}.{name}" for name in columns]))
 

@@ -116,3 +116,24 @@ ON credit_cost FOR EACH STATEMENT EXECUTE FUNCTION ledger_refuse_change();
 
 CREATE TRIGGER credit_cost_never_goes BEFORE DELETE OR TRUNCATE ON credit_cost
 FOR EACH STATEMENT EXECUTE FUNCTION ledger_refuse_change();
+
+-- A hold's quote and a transaction's site say whose it is, by their foreign keys. This is for the rows that have none.
+CREATE FUNCTION ledger_know_tenant() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM account_ref r WHERE r.account_id = NEW.account_id)
+        OR NEW.site_id IS NOT NULL AND NOT EXISTS (
+            SELECT FROM site_ref r WHERE r.account_id = NEW.account_id AND r.site_id = NEW.site_id
+        )
+    THEN
+        RAISE EXCEPTION 'A row of % is of a tenant that is not known here.', TG_TABLE_NAME
+            USING ERRCODE = 'foreign_key_violation';
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER hold_knows_tenant AFTER INSERT OR UPDATE OF account_id, site_id, quote_id ON hold
+FOR EACH ROW WHEN (NEW.quote_id IS NULL) EXECUTE FUNCTION ledger_know_tenant();
+
+CREATE TRIGGER credit_transaction_knows_tenant AFTER INSERT ON credit_transaction
+FOR EACH ROW WHEN (NEW.site_id IS NULL) EXECUTE FUNCTION ledger_know_tenant();

@@ -37,8 +37,8 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 CREATE FUNCTION ledger_held(p_account uuid, p_site uuid) RETURNS bigint LANGUAGE sql STABLE AS $$
-    SELECT coalesce(sum(h.credits - h.captured_credits), 0)::bigint FROM hold h
-    WHERE h.account_id = p_account AND h.site_id = p_site AND h.state = 'open'
+    SELECT coalesce(sum(q.held_credits), 0)::bigint FROM quote q
+    WHERE q.account_id = p_account AND q.site_id = p_site AND q.holding
 $$;
 
 -- Whether so many more credits fit: into the run's quote, into the site's day, into what is available. The site's day is

@@ -60,7 +60,7 @@ $$;
 
 -- What a deduction is for, in words.
 CREATE FUNCTION ledger_deduction(p_operation text, p_quantity bigint) RETURNS text LANGUAGE sql IMMUTABLE AS $$
-    SELECT 'Used for ' || p_operation || ', quantity ' || p_quantity
+    SELECT 'Used for ' || p_operation || ', quantity ' || p_quantity::text
 $$;
 
 -- Writes the deduction of a capture; p_usage has its quantity and credits.

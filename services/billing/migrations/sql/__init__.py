@@ -12,7 +12,7 @@ columns.
 from pathlib import Path
 from typing import Any
 
-NEWEST = "0010"
+NEWEST = "0011"
 
 # All that the owner made here except what belongs to an extension: billing has no functions but the ledger's. The
 # triggers go with their function, and 1_foundation.sql makes them again.
