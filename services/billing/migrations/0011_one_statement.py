@@ -21,13 +21,13 @@ _IMPLIED = (
 
 
 def upgrade() -> None:
-    # All at once: one after the other, who has looked at the first and comes to the next would wait for us, and we for
-    # him. A charge begins with the account. Held to the end, so that all of it is done or nothing.
+    # In the order of a charge, which begins with the account: who came to the one before would else wait for us, and we
+    # for him. Nothing is committed in between, so all of it is done or nothing.
     op.execute(
         "LOCK TABLE credit_account, account_ref, site_ref, quote, hold, hold_grant, credit_transaction, credit_usage"
         " IN ACCESS EXCLUSIVE MODE"
     )
-    # It rewrites the table, which has a row for a quote: a moment's work.
+    # It rewrites the table: a second for 200,000 quotes.
     op.execute(
         "-- squawk-ignore adding-field-with-default\n"
         "ALTER TABLE quote ADD COLUMN holding boolean GENERATED ALWAYS AS (held_credits > 0) STORED"

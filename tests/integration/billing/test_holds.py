@@ -33,6 +33,12 @@ class TestExtend:
         assert rich.extend("a", 50).credits == 2
         assert rich.balance() == (100, 2)
 
+    def test_a_hold_of_nothing_may_ask_for_something(self, rich: Books) -> None:
+        rich.reserve(rich.quote(), 0, key="a")
+        assert rich.extend("a", 3).credits == 3
+        assert rich.balance() == (100, 3)
+        assert rich.differences() == []
+
     def test_once_twice_and_with_other_parameters(self, rich: Books) -> None:
         quote_id = rich.quote()
         for key in ("a", "b"):

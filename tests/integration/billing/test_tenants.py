@@ -69,3 +69,13 @@ def test_a_hold_is_of_a_site_that_is_known(connection: sa.Connection) -> None:
     connection.execute(sa.text("INSERT INTO account_ref VALUES (:account)"), mine)
     with pytest.raises(sa.exc.IntegrityError, match="A row of hold is of a tenant that is not known here"):
         connection.execute(sa.text(WITHOUT_QUOTE), mine)
+
+
+def test_a_hold_stays_with_one(connection: sa.Connection) -> None:
+    mine = {"account": new_id(), "site": new_id(), "unknown": new_id()}
+    connection.execute(sa.text("SELECT set_config('app.account', :id, true)"), {"id": str(mine["account"])})
+    connection.execute(sa.text("INSERT INTO account_ref VALUES (:account)"), mine)
+    connection.execute(sa.text("INSERT INTO site_ref VALUES (:account, :site, :site)"), mine)
+    connection.execute(sa.text(WITHOUT_QUOTE), mine)
+    with pytest.raises(sa.exc.IntegrityError, match="A row of hold is of a tenant that is not known here"):
+        connection.execute(sa.text("UPDATE hold SET site_id = :unknown"), mine)

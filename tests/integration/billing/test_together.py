@@ -18,7 +18,7 @@ from chassis.database import Database
 from chassis.tenancy import Tenant
 from chassis.testing.service import a_site
 from services.billing import repository
-from services.billing.domain import NO_DAY_LIMIT, DayLimit, Reservation, Use
+from services.billing.domain import NO_DAY_LIMIT, DayLimit, Extension, Reservation, Use
 from services.billing.repository import Answer, Operation
 from tests.integration.billing.books import Books
 from tests.integration.billing.test_batching import in_one_statement, operation, seen, together
@@ -106,6 +106,8 @@ class Wish:
             return operation(
                 books, repository.capture, self.key, Use(self.quantity, "task", capture_key=self.part, final=self.final)
             )
+        if self.what == "extend":
+            return operation(books, repository.extend, Extension(self.key, self.part, self.quantity))
         return operation(books, repository.release, self.key)
 
 
@@ -122,10 +124,12 @@ def reservations(data: st.DataObject, two: Two) -> list[Wish]:
 
 
 def captures(data: st.DataObject, two: Two) -> list[Wish]:
-    """Of open holds, whole or in part, and now and then more than is held or of none."""
+    """Of open holds, whole or in part, and now and then more than is held or of none; some are asked for more."""
     draw, wanted = data.draw, list[Wish]()
     for key in draw(st.lists(st.sampled_from([*two.open_keys, "unknown"]), max_size=9, unique=True), "captures"):
-        if draw(st.integers(0, 4)):
+        if not draw(st.integers(0, 5)):
+            wanted.append(Wish("extend", key, draw(st.integers(1, 60)), part=f"e{next(two.names)}"))
+        elif draw(st.integers(0, 4)):
             final = draw(st.booleans())
             part = "" if final else f"p{next(two.names)}"
             wanted.append(Wish("capture", key, draw(st.integers(0, 150)), final=final, part=part))
@@ -184,6 +188,18 @@ def test_the_account_is_written_once_for_all_that_is_done_together(
         before = transaction.execute(written).scalar_one()
         in_one_statement(transaction, batch)
         assert transaction.execute(written).scalar_one() - before == updates
+
+
+def test_captures_end_what_is_past_its_date(database: Database) -> None:
+    two = Two.opened(database)
+    two.act([Wish("reserve", f"k{n}") for n in range(6)])
+    for books in (two.many, two.single):
+        books.give(10, kind="promotional", name="soon", expires=books.clock.now() + timedelta(minutes=30))
+    two.wait(31)
+    two.act([Wish("capture", f"k{n}") for n in range(6)])
+    many, single = two.states()
+    assert many == single
+    assert two.many.balance() == (210, 0)  # what was given at first less what was used, and nothing of "soon"
 
 
 def test_two_sites_have_their_own_holds_of_one_key(books: Books) -> None:

@@ -1,7 +1,9 @@
 """A database of the release before: what was in it is as right after the upgrade, and it ends as a fresh one does."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +18,9 @@ from chassis.ids import new_id
 from chassis.tenancy import Tenant
 from chassis.testing.postgres import TemplateDatabases
 from chassis.testing.service import a_site
+from services.billing.migrations.sql import NEWEST, install
 from tests.integration.billing.books import Books
+from tests.integration.billing.test_batching import BLOCKED, PATIENCE_S, capture, eventually, together
 
 # Functions of then, whose rest this is: one that is gone since, a type that has more columns now, and a trigger.
 FUNCTIONS_OF_THEN = """
@@ -136,8 +140,47 @@ def test_an_upgraded_database_has_what_a_fresh_one_has(
     assert not any("ledger_of_then" in text for text in made(upgraded[0]))
 
 
+def test_a_call_that_is_under_way_goes_on_when_functions_are_replaced(urls: ServiceUrls) -> None:
+    database = Database(urls.app)
+    books = Books.opened(database)
+    books.give(10)
+    books.reserve(books.quote(), 4, key="a")
+    with ThreadPoolExecutor(1) as threads, connected(urls.owner) as owner:
+        with connected(urls.app, books.tenant.account_id) as other:
+            other.execute(sa.text("SELECT FROM credit_account FOR UPDATE"))
+            waiting = threads.submit(together, books, capture(books, "a", 3))
+            eventually(lambda: books.rows(BLOCKED) == [(1,)])
+            install(SimpleNamespace(get_bind=lambda: owner), NEWEST)
+            owner.commit()
+        assert [answer.code for answer in waiting.result(PATIENCE_S)] == ["ok"]
+    assert books.balance() == (7, 0)
+    database.close()
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        "CREATE FUNCTION ledger_of_then() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        "ALTER FUNCTION ledger_release(uuid, uuid, uuid, text, timestamptz) RENAME TO ledger_let_go",
+        "DROP FUNCTION ledger_held(uuid, uuid) CASCADE;"
+        " CREATE FUNCTION ledger_held(p uuid, q uuid) RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        "ALTER TYPE ledger_answer ADD ATTRIBUTE of_then int",
+        "DROP TYPE ledger_operation CASCADE",
+    ],
+    ids=["one that is gone", "one of another name", "one of another answer", "a longer type", "a missing type"],
+)
+def test_functions_end_as_they_are_written(urls: ServiceUrls, then: str) -> None:
+    wanted = made(urls)
+    with connected(urls.owner) as owner:
+        owner.exec_driver_sql(then)
+    assert made(urls) != wanted
+    with connected(urls.owner) as owner:
+        install(SimpleNamespace(get_bind=lambda: owner), NEWEST)
+    assert made(urls) == wanted
+
+
 def made(urls: ServiceUrls) -> list[str]:
-    """Every function, trigger, type and forced table as PostgreSQL would write it."""
+    """Every function, trigger, type, table, key and index as PostgreSQL would write it."""
     with connected(urls.owner) as connection:
         return [text for query in _MADE for text in connection.execute(sa.text(query)).scalars()]
 
@@ -147,6 +190,9 @@ _MADE: tuple[Any, ...] = (
     " (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e') ORDER BY 1",
     "SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1",
     "SELECT attname || ' ' || atttypid::regtype FROM pg_attribute WHERE attrelid = 'ledger_answer'::regclass",
-    "SELECT relname || ' ' || relforcerowsecurity FROM pg_class WHERE relkind = 'r'"
+    "SELECT concat_ws(' ', relname, relforcerowsecurity, reloptions) FROM pg_class WHERE relkind = 'r'"
     " AND relnamespace = 'public'::regnamespace ORDER BY 1",
+    "SELECT conrelid::regclass || ' ' || pg_get_constraintdef(oid) FROM pg_constraint"
+    " WHERE connamespace = 'public'::regnamespace ORDER BY 1",
+    "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1",
 )

@@ -117,8 +117,10 @@ ON credit_cost FOR EACH STATEMENT EXECUTE FUNCTION ledger_refuse_change();
 CREATE TRIGGER credit_cost_never_goes BEFORE DELETE OR TRUNCATE ON credit_cost
 FOR EACH STATEMENT EXECUTE FUNCTION ledger_refuse_change();
 
--- A hold's quote and a transaction's site say whose it is, by their foreign keys. This is for the rows that have none.
-CREATE FUNCTION ledger_know_tenant() RETURNS trigger LANGUAGE plpgsql AS $$
+-- A hold's quote and a transaction's site say whose it is, by their foreign keys. This is for the rows that have none;
+-- that nobody may delete a reference row is seen to by the rights to it.
+CREATE FUNCTION ledger_know_tenant() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp
+AS $$
 BEGIN
     IF NOT EXISTS (SELECT FROM account_ref r WHERE r.account_id = NEW.account_id)
         OR NEW.site_id IS NOT NULL AND NOT EXISTS (
@@ -126,7 +128,7 @@ BEGIN
         )
     THEN
         RAISE EXCEPTION 'A row of % is of a tenant that is not known here.', TG_TABLE_NAME
-            USING ERRCODE = 'foreign_key_violation';
+            USING ERRCODE = 'foreign_key_violation', TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
     END IF;
     RETURN NULL;
 END

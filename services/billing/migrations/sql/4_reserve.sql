@@ -198,7 +198,7 @@ BEGIN
 
     INSERT INTO hold_extension (account_id, site_id, id, hold_id, key, quantity, credits, create_time)
     VALUES (p_account, p_site, p_id, v_hold.id, p_extension_key, p_quantity, v_answer.needed, p_now);
-    SELECT max(p.position) INTO STRICT v_position FROM hold_grant p
+    SELECT coalesce(max(p.position), 0) INTO STRICT v_position FROM hold_grant p  -- a hold of nothing pins nothing
     WHERE p.account_id = p_account AND p.hold_id = v_hold.id;
     PERFORM ledger_set_aside(v_hold, v_answer.needed, v_position, p_now);
     UPDATE hold h

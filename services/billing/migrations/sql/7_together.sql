@@ -31,7 +31,8 @@ $$;
 -- The statement is planned once for all accounts, most of which are small, and in a join the planner would take reading
 -- all that an account ever did for as good as a look-up. So every look-up is one of a row by its whole key (OFFSET 0 keeps
 -- it from being joined freely), and what was looked up is updated by its place in the table (ctid): it stays there as long
--- as the account is locked, and with other joins switched off there is no way to it but the shortest.
+-- as the account is locked. With other joins and the reading of whole tables switched off there is no way to it but the
+-- shortest; what the statement has others do meanwhile, such as the checks of foreign keys, is looked up anyway.
 CREATE FUNCTION ledger_charge_together(
     p_account uuid, p_site uuid, p_operations ledger_operation[], p_places bigint[], p_answers ledger_answer[]
 ) RETURNS ledger_answer[] LANGUAGE plpgsql
@@ -42,7 +43,6 @@ DECLARE
     v_made ledger_answer[];
     v_placed bigint;
     v_pinned bigint;
-    v_over timestamptz;
 BEGIN
     WITH given AS MATERIALIZED (
         SELECT o.*, coalesce(nullif(o.capture_key, ''), o.key) AS own_key
@@ -71,23 +71,24 @@ BEGIN
                 WHERE h.account_id = p_account AND h.site_id = p_site AND h.key = o.key
             ) IS NULL
     ), room AS MATERIALIZED (
-        SELECT t.needed IS NULL
-            OR t.needed <= (SELECT a.posted - a.held FROM credit_account a WHERE a.account_id = p_account)
+        SELECT (
+                t.needed IS NULL
+                OR t.needed <= (SELECT a.posted - a.held FROM credit_account a WHERE a.account_id = p_account)
+            )
             AND NOT EXISTS (SELECT FROM wanted w GROUP BY w.quote_id, w.quote_room HAVING sum(w.needed) > w.quote_room)
             AND NOT EXISTS (
                 SELECT FROM wanted w WHERE w.day_limit > 0 GROUP BY w.day_limit, w.day_start
                 HAVING t.needed + ledger_captured_since(p_account, p_site, w.day_start) + ledger_held(p_account, p_site)
                     > w.day_limit
             )
-            AND NOT EXISTS (  -- credits that begin or end now do so first
+            AND NOT EXISTS (  -- credits that begin or end now do so first, also those that a capture lets go of
                 SELECT FROM credit_grant g
                 WHERE g.account_id = p_account AND g.post_time IS NULL AND g.effective_time <= t.now
             )
             AND NOT EXISTS (
-                SELECT FROM credit_grant g
-                WHERE g.account_id = p_account AND NOT g.spent AND g.remaining > g.held AND g.expire_time <= t.now
+                SELECT FROM credit_grant g WHERE g.account_id = p_account AND NOT g.spent AND g.expire_time <= t.now
             ) AS fits
-        FROM (SELECT sum(w.needed)::bigint AS needed, max(w.now) AS now FROM wanted w) AS t
+        FROM (SELECT (SELECT sum(w.needed) FROM wanted w)::bigint AS needed, max(o.now) AS now FROM given o) AS t
     ), placed AS MATERIALIZED (
         SELECT w.*, (sum(w.needed) OVER (ORDER BY w.n))::bigint AS upto FROM wanted w WHERE (SELECT r.fits FROM room r)
     ), free AS MATERIALIZED (  -- as ledger_pin: both sides laid end to end, each hold pins what lies over it
@@ -193,7 +194,6 @@ BEGIN
             SELECT g.ctid AS place FROM credit_grant g WHERE g.account_id = p_account AND g.id = s.grant_id OFFSET 0
         ) AS p
         WHERE g.ctid = p.place
-        RETURNING CASE WHEN g.remaining > g.held THEN g.expire_time END AS expire_time
     ), done AS MATERIALIZED (
         SELECT w.n, w.quote_id, w.needed AS held, 0 AS taken, 0 AS number, w.now, ROW(
                 'ok', true, w.id, 'open', w.needed, 0, w.credit_cost_id,
@@ -227,9 +227,8 @@ BEGIN
         WHERE q.ctid = p.place
     )
     SELECT (SELECT sum(w.needed) FROM placed w), (SELECT sum(p.credits) FROM pin p),
-        (SELECT max(w.now) FROM used w WHERE w.now >= (SELECT min(g.expire_time) FROM granted g)),
         array_agg(d.n), array_agg(d.answer)
-    INTO v_placed, v_pinned, v_over, v_places, v_made
+    INTO v_placed, v_pinned, v_places, v_made
     FROM done d;
     IF v_placed <> coalesce(v_pinned, 0) THEN  -- the balance says that there is enough: the books are wrong
         RAISE EXCEPTION 'The grants of the account hold less than its balance.' USING ERRCODE = 'data_corrupted';
@@ -237,9 +236,6 @@ BEGIN
     FOR n IN 1 .. coalesce(cardinality(v_places), 0) LOOP
         p_answers[v_places[n]] := v_made[n];
     END LOOP;
-    IF v_over IS NOT NULL THEN  -- what was let go of may be past its date
-        PERFORM ledger_lapse(p_account, v_over);
-    END IF;
     RETURN p_answers;
 END
 $$;
