@@ -202,6 +202,27 @@ def test_captures_end_what_is_past_its_date(database: Database) -> None:
     assert two.many.balance() == (210, 0)  # what was given at first less what was used, and nothing of "soon"
 
 
+def test_credits_that_begin_now_do_so_before_a_batch(database: Database) -> None:
+    two = Two.opened(database)
+    for books in (two.many, two.single):
+        books.give(10, name="soon", effective_time=books.clock.now() + timedelta(minutes=30))
+    two.wait(31)
+    two.act([Wish("reserve", f"k{n}") for n in range(6)])
+    many, single = two.states()
+    assert many == single
+    assert two.many.balance() == (226, 6)
+
+
+def test_parts_of_holds_add_up(database: Database) -> None:
+    two = Two.opened(database)
+    two.act([Wish("reserve", f"k{n}", 9) for n in range(6)])
+    for part, taken in (("a", 2), ("b", 3), ("c", 1)):
+        two.act([Wish("capture", f"k{n}", taken, final=part == "c", part=f"{part} {n}") for n in range(6)])
+    many, single = two.states()
+    assert many == single
+    assert two.many.balance() == (216 - 6 * 6, 0)
+
+
 def test_two_sites_have_their_own_holds_of_one_key(books: Books) -> None:
     books.give(100)
     neighbour = Books(books.database, Tenant(books.tenant.account_id, a_site()), run_id=books.run_id)
