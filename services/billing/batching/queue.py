@@ -152,7 +152,7 @@ class Batcher(Generic[K, O, A]):
 
 
 class _Caller(Generic[O, A]):
-    """Somebody who waits for his operation: called once, when it is done or when it is his turn to lead a batch.
+    """Somebody who waits for his operation: called once at most, when it is done or he is to lead.
 
     `called` is locked until then; an Event would take three locks for the same, and this is done for every operation.
     """

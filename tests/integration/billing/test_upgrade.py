@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
@@ -141,11 +141,14 @@ def test_an_upgraded_database_has_what_a_fresh_one_has(
 
 
 def test_a_call_that_is_under_way_goes_on_when_functions_are_replaced(urls: ServiceUrls) -> None:
-    database = Database(urls.app)
-    books = Books.opened(database)
-    books.give(10)
-    books.reserve(books.quote(), 4, key="a")
-    with ThreadPoolExecutor(1) as threads, connected(urls.owner) as owner:
+    with (
+        closing(Database(urls.app)) as database,
+        ThreadPoolExecutor(1) as threads,
+        connected(urls.owner) as owner,
+    ):
+        books = Books.opened(database)
+        books.give(10)
+        books.reserve(books.quote(), 4, key="a")
         with connected(urls.app, books.tenant.account_id) as other:
             other.execute(sa.text("SELECT FROM credit_account FOR UPDATE"))
             waiting = threads.submit(together, books, capture(books, "a", 3))
@@ -153,8 +156,7 @@ def test_a_call_that_is_under_way_goes_on_when_functions_are_replaced(urls: Serv
             install(SimpleNamespace(get_bind=lambda: owner), NEWEST)
             owner.commit()
         assert [answer.code for answer in waiting.result(PATIENCE_S)] == ["ok"]
-    assert books.balance() == (7, 0)
-    database.close()
+        assert books.balance() == (7, 0)
 
 
 @pytest.mark.parametrize(

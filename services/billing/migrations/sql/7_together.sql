@@ -31,8 +31,9 @@ $$;
 -- The statement is planned once for all accounts, most of which are small, and in a join the planner would take reading
 -- all that an account ever did for as good as a look-up. So every look-up is one of a row by its whole key (OFFSET 0 keeps
 -- it from being joined freely), and what was looked up is updated by its place in the table (ctid): it stays there as long
--- as the account is locked. With other joins and the reading of whole tables switched off there is no way to it but the
--- shortest; what the statement has others do meanwhile, such as the checks of foreign keys, is looked up anyway.
+-- as the account is locked. Other joins and the reading of whole tables are switched off, so that a plan made when tables
+-- were small does not read them when they are large. Which index it takes is still PostgreSQL's choice: without statistics,
+-- in the first moments of an installation, it may take one that begins with the account alone.
 CREATE FUNCTION ledger_charge_together(
     p_account uuid, p_site uuid, p_operations ledger_operation[], p_places bigint[], p_answers ledger_answer[]
 ) RETURNS ledger_answer[] LANGUAGE plpgsql
